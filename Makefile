@@ -1,0 +1,61 @@
+# make report | make test   set up what is missing and do their job; DATA=folder PROFILE=quick|full
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PROFILE ?= quick
+DATA ?=
+BIN := .venv/bin
+export CHESTLIB_PROFILE := $(PROFILE)
+ifneq ($(DATA),)
+export CHESTLIB_DATA := $(abspath $(DATA))
+endif
+# Other data or another profile has other outputs: then the notebooks must run, but are not compared.
+NBVAL := $(if $(DATA)$(filter-out quick,$(PROFILE)),--nbval-lax,--nbval)
+
+.PHONY: help env report test lint notebooks figures lock clean
+
+help: ## what there is to make
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+env: .venv/.ready ## .venv from requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "$(PYTHON): Python 3.10 to 3.13 is needed; name another with make PYTHON=python3.12"; exit 2; }
+	@rm -f $@
+	if command -v uv >/dev/null; then \
+	  [ -x $(BIN)/python ] || uv venv -q --python "$$(command -v $(PYTHON))" .venv; \
+	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock; \
+	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	else \
+	  [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
+	fi
+	@touch $@
+
+report: env ## report/index.html from the executed notebooks
+	$(BIN)/chestlib report --profile $(PROFILE) $(if $(DATA),--data "$(abspath $(DATA))")
+
+test: env lint ## ruff, pytest, and the notebooks by nbval
+	$(BIN)/pytest -q -n 2 --dist loadfile tests
+	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks
+
+lint: env ## ruff, notebooks included
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+
+notebooks: env ## execute the notebooks in place
+	$(BIN)/python notebooks/execute.py
+
+figures: env ## the pictures of the README
+	$(BIN)/python -m chestlib.diagram
+	$(BIN)/python benchmarks/realism.py --gallery figures/phantom.png
+	$(BIN)/python benchmarks/screenshots.py
+
+lock: ## requirements.lock anew, for all supported Pythons
+	uv pip compile -q --universal --generate-hashes --upgrade --python-version 3.10 --extra test pyproject.toml -o requirements.lock
+
+clean: ## what was generated
+	rm -rf report runs artifacts data/phantom-* data/cache
