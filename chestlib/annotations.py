@@ -1,0 +1,271 @@
+"""Annotation records and the official ChestX-Det10 JSON: a list of {"file_name", "syms", "boxes"}.
+
+Source of the format: github.com/Deepwise-AILab/ChestX-Det10-Dataset.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from chestlib.errors import ChestlibError
+from chestlib.files import read_json, write_atomically
+from chestlib.findings import FINDINGS, NAME
+
+LARGEST = float(np.finfo(np.float32).max)
+DECIMALS = 3
+"""Coordinates are written to a thousandth of a pixel, in every format."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of one radiograph.
+
+    Parameters
+    ----------
+    file_name : str
+        As in the annotation file; unique within a part.
+    boxes : (n, 4) float32
+        xyxy, pixels of the original image; (0, 4) for a normal image.
+    labels : (n,) int64
+        Finding ids, 1..10; above 10 for findings outside the ten that a conversion was asked to keep.
+    patient : str
+        Empty when unknown.
+    path : Path, optional
+        The image; None while it is missing.
+    size : (int, int), optional
+        Width and height where the annotations say them.
+    origin : (Path, int), optional
+        The file it was read from and its index there.
+    """
+
+    file_name: str
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    patient: str = ""
+    path: Path | None = None
+    size: tuple[int, int] | None = None
+    origin: tuple[Path, int] | None = None
+
+    def __post_init__(self) -> None:
+        boxes = np.asarray(self.boxes, np.float32)
+        object.__setattr__(self, "boxes", boxes.reshape(0, 4) if boxes.size == 0 else boxes)
+        object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
+        if self.boxes.shape != (len(self.labels), 4):
+            raise ChestlibError(
+                f"{self.file_name}: expected boxes ({len(self.labels)}, 4), one a label; got {self.boxes.shape}"
+            )
+
+    @property
+    def diseased(self) -> bool:
+        """True when at least one finding is boxed."""
+        return len(self.labels) > 0
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Those of the ten that are present, each once, in alphabetical order."""
+        return tuple(NAME[i] for i in sorted(set(self.labels.tolist())) if i in NAME)
+
+    def __repr__(self) -> str:
+        return f"Record({self.file_name!r}, {len(self.labels)} boxes, findings={list(self.findings)})"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one record of one file.
+
+    Parameters
+    ----------
+    severity : str
+        "error", or "warning" for what training and scoring survive.
+    file : str
+        The annotation file or the image.
+    record : int, optional
+        Index in the file.
+    message : str
+        What is wrong, the image's name first where it has one.
+    """
+
+    severity: str
+    file: str
+    record: int | None
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.record is None else f"{self.file}: record {self.record}"
+        return f"{where}: {self.message}"
+
+
+class Reading:
+    """What one reading of annotations shares between files: names of findings, and what was wrong.
+
+    Readers gather problems here and go on, so that a check tells all of them; :meth:`finish` raises the first.
+
+    Parameters
+    ----------
+    others : str, optional
+        What becomes of findings outside the ten: None makes each an error, "drop" counts them in `dropped`,
+        "keep" gives them ids from 11 on in `names`.
+    """
+
+    def __init__(self, others: str | None = None) -> None:
+        if others not in (None, "drop", "keep"):
+            raise ChestlibError(f"others: {others!r} is not a choice; take 'drop' or 'keep'")
+        self.others = others
+        self.names: list[str] = list(FINDINGS)
+        self.dropped: Counter[str] = Counter()
+        self.problems: list[Problem] = []
+
+    def error(self, file: Path, record: int | None, message: str) -> None:
+        """Note what is wrong."""
+        self.problems.append(Problem("error", str(file), record, message))
+
+    def finish(self) -> None:
+        """Raise the first error as ChestlibError, if there is one."""
+        if self.problems:
+            more = f" (and {len(self.problems) - 1} more; chestlib check lists them)" if self.problems[1:] else ""
+            raise ChestlibError(f"{self.problems[0]}{more}")
+
+    def label(self, name: str) -> int | None:
+        """The id of a finding, its case ignored; None if it is outside the ten and not kept."""
+        folded = name.casefold()
+        for i, known in enumerate(self.names, start=1):
+            if known.casefold() == folded:
+                return i
+        if self.others == "keep":
+            self.names.append(name)
+            return len(self.names)
+        if self.others == "drop":
+            self.dropped[name] += 1
+        return None
+
+    def record(
+        self,
+        file: Path,
+        index: int,
+        file_name: Any,
+        findings: Sequence[Any],
+        boxes: Sequence[Any],
+        size: tuple[int, int] | None = None,
+    ) -> Record | None:
+        """A record of the boxes that are sound; every other one is noted. None if it can't have a name.
+
+        Parameters
+        ----------
+        boxes : sequence
+            One xyxy box a finding, whatever the file had there.
+        """
+        if not isinstance(file_name, str) or not _inside(file_name):
+            self.error(file, index, f"file_name {file_name!r} is not the name of an image below the data folder")
+            return None
+        sound: list[Sequence[float]] = []
+        labels: list[int] = []
+        for finding, box in zip(findings, boxes, strict=True):
+            fault = _fault(box)
+            label = self.label(finding) if isinstance(finding, str) else None
+            if fault:
+                self.error(file, index, f"{file_name}: {finding}: box {box} {fault}")
+            elif label is None and self.others != "drop":
+                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
+            elif label is not None:
+                sound.append(box)
+                labels.append(label)
+        arrays = np.array(sound, np.float32), np.array(labels, np.int64)
+        return Record(file_name, *arrays, size=size, origin=(Path(file), index))
+
+    def unique(self, records: Iterable[Record | None]) -> list[Record]:
+        """The records of one part, each file name once."""
+        seen: dict[str, Record] = {}
+        for record in records:
+            if record is not None and seen.setdefault(record.file_name, record) is not record:
+                self.error(*record.origin, f"{record.file_name}: is listed before; keep one record an image")
+        return list(seen.values())
+
+
+def _inside(file_name: str) -> bool:
+    path = PurePosixPath(file_name)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and not set("\\\0") & set(file_name)
+
+
+def _fault(box: Any) -> str:
+    """What is wrong with an xyxy box, or nothing."""
+    if not isinstance(box, Sequence) or len(box) != 4 or not all(type(v) in (int, float) for v in box):
+        return "is not four numbers x1, y1, x2, y2"
+    x1, y1, x2, y2 = box
+    if not all(abs(v) <= LARGEST for v in box):
+        return "is not finite"
+    if x2 < x1 or y2 < y1:
+        return "is swapped; expected x2 > x1 and y2 > y1"
+    return "is empty; expected x2 > x1 and y2 > y1" if x2 == x1 or y2 == y1 else ""
+
+
+def read_annotations(path: Path) -> list[Record]:
+    """Read an official annotation file.
+
+    Raises
+    ------
+    ChestlibError
+        If the file is missing, not JSON, or not of the format; the line names the file and the record.
+    """
+    reading = Reading()
+    records = read_official(path, reading)
+    reading.finish()
+    return records
+
+
+def read_official(path: Path, reading: Reading) -> list[Record]:
+    """As :func:`read_annotations`, but goes on after a bad record: `reading` has the problems.
+
+    Raises
+    ------
+    ChestlibError
+        If the file as a whole can't be read.
+    """
+    items = read_json(path)
+    if not isinstance(items, list):
+        kind = type(items).__name__
+        raise ChestlibError(f"{path}: not the ChestX-Det10 format; expected a list of records, got {kind}")
+    return reading.unique(_record(path, i, item, reading) for i, item in enumerate(items))
+
+
+def _record(path: Path, index: int, item: Any, reading: Reading) -> Record | None:
+    if not isinstance(item, dict) or not {"file_name", "syms", "boxes"} <= item.keys():
+        reading.error(path, index, 'expected an object with "file_name", "syms" and "boxes"')
+        return None
+    name, syms, boxes = item["file_name"], item["syms"], item["boxes"]
+    if not isinstance(syms, list) or not isinstance(boxes, list):
+        reading.error(path, index, f"{name}: syms and boxes must be lists")
+        return None
+    if len(syms) != len(boxes):
+        reading.error(path, index, f"{name}: {len(syms)} findings but {len(boxes)} boxes")
+        syms, boxes = [], []
+    return reading.record(path, index, name, syms, boxes)
+
+
+def write_annotations(records: Iterable[Record], path: Path, names: Sequence[str] = FINDINGS) -> None:
+    """Write the official format, atomically; `names` are the findings of ids 1, 2, ..."""
+    write_atomically(path, official_text(records, names))
+
+
+def official_text(records: Iterable[Record], names: Sequence[str] = FINDINGS) -> str:
+    """The official JSON, a record a line, in thousandths of a pixel; whole coordinates as integers."""
+    items = [
+        {
+            "file_name": record.file_name,
+            "syms": [names[i - 1] for i in record.labels.tolist()],
+            "boxes": [[number(v) for v in box] for box in record.boxes.tolist()],
+        }
+        for record in records
+    ]
+    return "[" + ",\n".join(json.dumps(item, separators=(",", ":")) for item in items) + "]\n"
+
+
+def number(value: float) -> int | float:
+    """A coordinate as files have it."""
+    return int(value) if value == int(value) else round(value, DECIMALS)

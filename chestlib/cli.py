@@ -1,0 +1,293 @@
+"""The command line, thin over the package: parse, call, print. Bad input is one line and exit status 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chestlib.console import bar, errors
+from chestlib.errors import ChestlibError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+)
+train_app = typer.Typer(no_args_is_help=True, help="Train one of the two stages.")
+app.add_typer(train_app, name="train")
+
+Profile = Enum("Profile", {"quick": "quick", "full": "full"}, type=str)  # type: ignore[misc]
+Format = Enum("Format", {n: n for n in ("coco", "yolo", "challenge", "chestx-det10")}, type=str)  # type: ignore[misc]
+Others = Enum("Others", {"keep": "keep", "drop": "drop"}, type=str)  # type: ignore[misc]
+Source = Enum("Source", {"kaggle": "kaggle", "official": "official"}, type=str)  # type: ignore[misc]
+
+DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `phantom` or `fetch` write it).")]
+RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
+ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+
+
+def main() -> None:
+    """Entry point of the `chestlib` command."""
+    try:
+        app(standalone_mode=True)
+    except ChestlibError as error:
+        errors.print(" ".join(str(error).split()), markup=False)
+        sys.exit(2)
+    except OSError as error:  # a full disk, a read-only folder: what existed is intact, writes are atomic
+        errors.print(
+            f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder",
+            markup=False,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("interrupted; the same command goes on where it can")
+        sys.exit(130)
+
+
+def show(value: Any) -> None:
+    """JSON on standard output."""
+    print(json.dumps(value, indent=1))
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    train: Annotated[int, typer.Option(min=1, help="Images of the train part.")] = 800,
+    test: Annotated[int, typer.Option(min=1, help="Images of the test part.")] = 200,
+    size: Annotated[int, typer.Option(min=64, max=4096, help="Side in pixels.")] = 1024,
+    seed: SeedOption = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core. The bytes are the same.")] = 0,
+) -> None:
+    """Draw the synthetic data set. `chestlib phantom data/phantom --train 800 --test 200`"""
+    from chestlib import phantom as package
+
+    with bar("drawing phantoms") as tell:
+        package.write(out, train, test, size=size, seed=seed, workers=workers or os.cpu_count() or 1, progress=tell)
+    print(f"{out}: {train} train and {test} test images")
+
+
+@app.command()
+def fetch(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    source: Annotated[Source, typer.Option(help="Where the images come from.")] = Source.kaggle,
+    annotations_only: Annotated[bool, typer.Option("--annotations-only", help="Leave the images out.")] = False,
+) -> None:
+    """Download ChestX-Det10; a killed download goes on. `chestlib fetch data/chestx-det10`"""
+    from chestlib import fetch as module
+
+    with bar("downloading") as tell:
+        module.fetch(out, source=source.value, annotations_only=annotations_only, progress=tell)
+    print(f"{out}: done; `chestlib check {out}` looks it over")
+
+
+@app.command()
+def check(folder: DataDir, as_json: JsonOption = False) -> None:
+    """Count and check a data folder; exit status 2 when it has errors. `chestlib check data/phantom`"""
+    from chestlib import check as module
+
+    with bar("checking") as tell:
+        report = module.check(folder, progress=tell)
+    if as_json:
+        show(report.to_json())
+    else:
+        print(report)
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="File or folder of annotations in any of the formats.")],
+    out: Annotated[Path, typer.Argument(help="File or folder to write.")],
+    to: Annotated[Format, typer.Option(help="Format to write.")],
+    others: Annotated[
+        Others | None, typer.Option(help="What becomes of findings beside the ten; without it they are an error.")
+    ] = None,
+) -> None:
+    """Convert annotations. `chestlib convert data/phantom/train.json train-coco.json --to coco`"""
+    from chestlib import convert as module
+
+    with bar("converting") as tell:
+        done = module.convert(source, out, to.value, others=others.value if others else None, progress=tell)
+    print(done)
+
+
+@app.command()
+def tune(
+    folder: DataDir,
+    run: RunDir,
+    trials: Annotated[int | None, typer.Option(min=1, help="Finished trials the study shall hold.")] = None,
+    storage: Annotated[Path | None, typer.Option(help="The study's file; processes may share it.")] = None,
+    profile: ProfileOption = Profile.quick,
+    seed: SeedOption = 0,
+) -> None:
+    """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`"""
+    from dataclasses import replace
+
+    from chestlib import settings, sources
+    from chestlib.runs import Run
+
+    data, chosen = sources.open_data(folder), settings.profile(profile.value)
+    from chestlib import tuning
+
+    plan = replace(chosen.tune, trials=trials) if trials else chosen.tune
+    with bar("tuning") as tell:
+        study = tuning.tune(data, Run(run), replace(chosen.classifier, seed=seed), plan, storage=storage, progress=tell)
+    print(f"{run}: {tuning.done(study)} trials; best recall at the floor, on val: {study.best_value:.3f}")
+
+
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")]
+
+
+@train_app.command("classifier")
+def train_classifier(
+    folder: DataDir,
+    run: RunDir,
+    profile: ProfileOption = Profile.quick,
+    resume: ResumeOption = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Train stage 1, with the tuned settings if `tune` used this run folder.
+    `chestlib train classifier data/phantom --run runs/classifier`"""
+    from dataclasses import replace
+
+    from chestlib import settings
+    from chestlib.runs import Run
+
+    base = replace(settings.profile(profile.value).classifier, seed=seed)
+    scores = _train("classifier", folder, run, profile, resume, Run(run).tuned(base))
+    print(f"{run}: on test {', '.join(f'{key} {_figure(scores[key])}' for key in ('recall', 'specificity', 'auroc'))}")
+
+
+@train_app.command("detector")
+def train_detector(
+    folder: DataDir,
+    run: RunDir,
+    profile: ProfileOption = Profile.quick,
+    resume: ResumeOption = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Train stage 2. `chestlib train detector data/phantom --run runs/detector`"""
+    from dataclasses import replace
+
+    from chestlib import settings
+
+    chosen = replace(settings.profile(profile.value).detector, seed=seed)
+    scores = _train("detector", folder, run, profile, resume, chosen)
+    print(f"{run}: on test AP50 {_figure(scores['coco']['AP50'])}, FROC average {_figure(scores['froc']['average'])}")
+
+
+def _train(stage: str, folder: Path, run: Path, profile: Profile, resume: bool, chosen: Any) -> dict[str, Any]:
+    """Train one stage with a bar; the scores on test."""
+    from chestlib import settings, sources
+    from chestlib.runs import Run
+
+    data, resamples = sources.open_data(folder), settings.profile(profile.value).resamples
+    from chestlib import stages
+
+    train = stages.train_classifier if stage == "classifier" else stages.train_detector
+    with bar(f"training {stage}") as tell:
+        done = train(data, Run(run), chosen, profile=profile.value, resamples=resamples, resume=resume, progress=tell)
+    return done.read("test")["scores"]
+
+
+def _figure(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.3f}"
+
+
+@app.command()
+def evaluate(
+    truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
+    predictions: Annotated[Path, typer.Argument(help="COCO results, the challenge's folder, or one JSON object.")],
+    as_json: JsonOption = False,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
+) -> None:
+    """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`"""
+    from chestlib import annotations, metrics, sources
+
+    records = sources.open_data(truth).test if truth.is_dir() else annotations.read_annotations(truth)
+    found = metrics.read_predictions(predictions, [record.file_name for record in records])
+    scores = metrics.evaluate(records, found, bootstrap=bootstrap)
+    if absent := scores["without_prediction"]:
+        errors.print(f"{predictions}: nothing on {len(absent)} images (as {absent[0]}); they count as no detections")
+    if as_json:
+        show(scores)
+    else:
+        print(metrics.table(scores))
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="PNG, JPEG, DICOM files, or folders of them.")],
+    classifier: Annotated[Path, typer.Option(help="Run folder of stage 1.")],
+    detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
+) -> None:
+    """Findings and boxes for your own X-rays.
+    `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`"""
+    from chestlib import images
+    from chestlib.runs import Run
+
+    # What is wrong is told before torch is loaded.
+    files = images.find(paths)
+    runs = [
+        Run(path).require(kind, checkpoint=True) for path, kind in ((classifier, "classifier"), (detector, "detector"))
+    ]
+    from chestlib import pipeline
+
+    model = pipeline.TwoStage(*runs, cascade=cascade)
+    with bar("predicting") as tell:
+        results = pipeline.predict(files, model, out, progress=tell)
+    failed = [result for result in results if result.error]
+    for result in failed:
+        errors.print(result.error, markup=False)
+    print(f"{out}: {len(results) - len(failed)} of {len(results)} images predicted")
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def report(
+    data: Annotated[Path | None, typer.Option(help="Data folder; default: the phantom.")] = None,
+    profile: ProfileOption = Profile.quick,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("report"),
+) -> None:
+    """Run the notebooks and write one offline page. `chestlib report --out report`"""
+    from chestlib import course
+    from chestlib import report as package
+
+    if data is not None:
+        from chestlib import sources
+
+        sources.open_data(data)  # told now, not ten minutes into the first notebook
+    with bar("report") as tell:
+        result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=tell)
+    print(result)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def env(as_json: JsonOption = False) -> None:
+    """Versions, device, threads, memory, folders. `chestlib env`"""
+    from chestlib import environment
+
+    rows = environment.rows()
+    if as_json:
+        show([{"name": row.name, "value": row.value, "ok": row.ok} for row in rows])
+    else:
+        for row in rows:
+            print(f"[{'OK' if row.ok else 'FAIL'}]".ljust(7), f"{row.name:<14}", row.value)
+    if not all(row.ok for row in rows):
+        raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Detections of one image: what a detector says, in one form for training, metrics, viewer and files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chestlib.errors import ChestlibError
+from chestlib.findings import ID, NAME
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Boxes with findings and scores, best first.
+
+    Parameters
+    ----------
+    boxes : (n, 4) float32
+        xyxy in pixels of the original image, x2 > x1 and y2 > y1.
+    labels : (n,) int64
+        Finding ids, 1..10.
+    scores : (n,) float32
+        In [0, 1]; sorted in descending order on construction (stable for ties).
+
+    Raises
+    ------
+    ChestlibError
+        If a shape, a box, an id or a score is not of that form.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def __post_init__(self) -> None:
+        boxes = np.asarray(self.boxes, np.float32)
+        labels = np.asarray(self.labels, np.int64)
+        scores = np.asarray(self.scores, np.float32)
+        if boxes.size == 0:
+            boxes = boxes.reshape(0, 4)
+        n = len(boxes)
+        if boxes.shape != (n, 4) or labels.shape != (n,) or scores.shape != (n,):
+            raise ChestlibError(
+                f"detections need boxes (n, 4), labels (n,) and scores (n,); got {boxes.shape}, {labels.shape}, "
+                f"{scores.shape}"
+            )
+        if n and not (np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
+            bad = boxes[~(np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1))][0]
+            raise ChestlibError(f"box {bad.tolist()} is empty, swapped or not finite; expected x2 > x1 and y2 > y1")
+        if n and not ((labels >= 1) & (labels <= len(ID))).all():
+            raise ChestlibError(f"finding ids are 1..{len(ID)}; got {sorted(set(labels.tolist()))}")
+        if n and not ((scores >= 0) & (scores <= 1)).all():  # also False for NaN
+            raise ChestlibError(f"scores lie in [0, 1]; got {scores[~((scores >= 0) & (scores <= 1))][0]}")
+        order = np.argsort(-scores, kind="stable")
+        for name, value in (("boxes", boxes[order]), ("labels", labels[order]), ("scores", scores[order])):
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __repr__(self) -> str:
+        return f"Detections({len(self)} boxes)"
+
+    def __getitem__(self, keep: np.ndarray | slice) -> Detections:
+        return Detections(self.boxes[keep], self.labels[keep], self.scores[keep])
+
+    def above(self, score: float) -> Detections:
+        """Only those with at least this score."""
+        return self[self.scores >= score]
+
+    def for_display(self, thresholds: dict[str, float]) -> Detections:
+        """Only those that reach the threshold of their finding (name to score; 0.5 for one that has none)."""
+        least = np.array([thresholds.get(NAME[int(i)], 0.5) for i in self.labels])
+        return self[self.scores >= least] if len(self) else self
+
+    @classmethod
+    def empty(cls) -> Detections:
+        return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+
+    # --- the forms they travel in -------------------------------------------------------------------------------
+
+    @classmethod
+    def from_torchvision(cls, output: dict[str, Any], scale: tuple[float, float] = (1.0, 1.0)) -> Detections:
+        """From a torchvision detector's output; boxes are multiplied by `scale` (x, y) to original pixels.
+
+        Boxes that have no area (a regressed box clipped at the border) are dropped.
+        """
+        boxes, labels, scores = (output[key].detach().float().cpu().numpy() for key in ("boxes", "labels", "scores"))
+        boxes = boxes * np.array([*scale, *scale], np.float32)
+        keep = (boxes[:, 2:] > boxes[:, :2]).all(1)
+        return cls(boxes[keep], labels[keep], scores[keep])
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """One object a box, as in `predictions.json`: finding, box (xyxy, pixels, 2 decimals), score (5 decimals)."""
+        return [
+            {"finding": NAME[int(c)], "box": [round(float(v), 2) for v in box], "score": round(float(s), 5)}
+            for box, c, s in zip(self.boxes, self.labels, self.scores, strict=True)
+        ]
+
+    @classmethod
+    def from_list(cls, items: list[dict[str, Any]]) -> Detections:
+        """From the objects of :meth:`to_list`.
+
+        Raises
+        ------
+        ChestlibError
+            For an unknown finding or a missing key.
+        """
+        try:
+            boxes = np.array([item["box"] for item in items], np.float32).reshape(-1, 4)
+            scores = np.array([item["score"] for item in items], np.float32)
+            labels = np.array([ID[item["finding"]] for item in items], np.int64)
+        except KeyError as error:
+            raise ChestlibError(f"a detection has no or an unknown {error.args[0]!r}") from None
+        except (TypeError, ValueError) as error:
+            raise ChestlibError(f"a detection is not of the form finding, box, score: {error}") from None
+        return cls(boxes, labels, scores)
+
+    def to_challenge(self) -> list[dict[str, list[float]]]:
+        """The challenge's form: a list of {finding: [x1, y1, x2, y2, score]}."""
+        return [{d["finding"]: [*d["box"], d["score"]]} for d in self.to_list()]
+
+    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
+        """COCO results: category ids 1..10, boxes as x, y, width, height."""
+        return [
+            {
+                "image_id": image_id,
+                "category_id": int(c),
+                "bbox": [round(float(v), 2) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])],
+                "score": round(float(s), 5),
+            }
+            for b, c, s in zip(self.boxes, self.labels, self.scores, strict=True)
+        ]

@@ -1,0 +1,40 @@
+"""The machine that computes: which device, how many threads, which precision pays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+
+def native_bf16() -> bool:
+    """True where the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def precision(name: str) -> str:
+    """Lightning's precision name for a settings value; `auto` is bf16 where it pays."""
+    return ("bf16-mixed" if native_bf16() else "32-true") if name == "auto" else name
+
+
+def use_threads(most: int = 8) -> int:
+    """Set torch's threads to the cores, at most `most`: the sums of a convolution depend on their number."""
+    torch.set_num_threads(min(most, os.cpu_count() or 1))
+    return torch.get_num_threads()
+
+
+def device() -> str:
+    """`cuda` or `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def name() -> str:
+    """The GPU's name, or the CPU threads in use."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"

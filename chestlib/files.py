@@ -1,0 +1,72 @@
+"""Files that are read with one clear line for an error, and written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from chestlib.errors import ChestlibError
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm", ".dicom"}
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file; a missing or broken one is one clear line."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ChestlibError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ChestlibError(f"{path}: is a folder; expected a JSON file") from None
+    except (ValueError, RecursionError) as error:
+        raise ChestlibError(f"{path}: not readable as JSON ({error}); is the file whole?") from None
+    except OSError as error:
+        raise ChestlibError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def write_atomically(path: Path, text: str | bytes) -> None:
+    """Write a file so that it is either the old one or the new one, never half of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = text.encode() if isinstance(text, str) else text
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(scratch, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A hard link, or a copy on another disk or a file system without links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def sha256(path: Path) -> str:
+    """Of the file's content, in hexadecimal digits."""
+    total = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def walk(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """Files of these kinds at any depth, in order; hidden ones and what macOS adds to archives left out."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        found += [Path(where, n) for n in sorted(names) if Path(n).suffix.lower() in suffixes and n[0] != "."]
+    return found

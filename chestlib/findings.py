@@ -1,0 +1,49 @@
+"""The ten findings of ChestX-Det10: names, ids and the colours they have in every figure.
+
+Source of names and order: Liu, Lian, Yu, "ChestX-Det10: Chest X-ray Dataset on Detection of Thoracic
+Abnormalities", arXiv:2006.10550.
+"""
+
+from __future__ import annotations
+
+FINDINGS: tuple[str, ...] = (
+    "Atelectasis",
+    "Calcification",
+    "Consolidation",
+    "Effusion",
+    "Emphysema",
+    "Fibrosis",
+    "Fracture",
+    "Mass",
+    "Nodule",
+    "Pneumothorax",
+)
+"""Alphabetical, as in the official annotation files."""
+
+BACKGROUND = 0
+N_CLASSES = len(FINDINGS) + 1
+"""Classes of the detector: ten findings and the background."""
+
+ID: dict[str, int] = {name: i for i, name in enumerate(FINDINGS, start=1)}
+"""Finding to id, 1..10."""
+
+NAME: dict[int, str] = {i: name for name, i in ID.items()}
+"""Id, 1..10, to finding."""
+
+# Neighbours in hue differ in line style, so that no pair rests on colour alone (after Okabe and Ito, 2008).
+COLOUR: dict[str, str] = {
+    "Atelectasis": "#56b4e9",
+    "Calcification": "#f0e442",
+    "Consolidation": "#e69f00",
+    "Effusion": "#3d8bff",
+    "Emphysema": "#00b386",
+    "Fibrosis": "#cc79a7",
+    "Fracture": "#f4f4f4",
+    "Mass": "#e4572e",
+    "Nodule": "#ff9d8a",
+    "Pneumothorax": "#a58bff",
+}
+LINE_STYLE: dict[str, str] = {
+    name: "dashed" if name in {"Effusion", "Fibrosis", "Nodule", "Pneumothorax", "Calcification"} else "solid"
+    for name in FINDINGS
+}

@@ -1,0 +1,50 @@
+"""How good it is: binary scores, COCO average precision, the challenge's FROC, per-finding scores, and intervals.
+
+Every metric counts images without a box as ground for false positives, and leaves out of every mean what the truth
+lacks. Point values and bootstrap intervals come from the same functions, of one row of weights or of thousands.
+"""
+
+from chestlib.metrics.binary import (
+    OperatingPoint,
+    binary_intervals,
+    binary_scores,
+    confusion_counts,
+    curves,
+    recall_by_finding,
+    recall_by_size,
+    reliability,
+    threshold_at_floor,
+)
+from chestlib.metrics.coco import coco_scores
+from chestlib.metrics.confusion import box_scores, confusion_matrix
+from chestlib.metrics.evaluation import cascade, evaluate
+from chestlib.metrics.froc import froc_curves, froc_scores
+from chestlib.metrics.matching import IOU, Match, match
+from chestlib.metrics.predictions import read_predictions
+from chestlib.metrics.presence import choose_thresholds
+from chestlib.metrics.table import table
+
+__all__ = [
+    "IOU",
+    "Match",
+    "OperatingPoint",
+    "binary_intervals",
+    "binary_scores",
+    "box_scores",
+    "cascade",
+    "choose_thresholds",
+    "coco_scores",
+    "confusion_counts",
+    "confusion_matrix",
+    "curves",
+    "evaluate",
+    "froc_curves",
+    "froc_scores",
+    "match",
+    "read_predictions",
+    "recall_by_finding",
+    "recall_by_size",
+    "reliability",
+    "table",
+    "threshold_at_floor",
+]

@@ -1,0 +1,55 @@
+"""Box by box: which finding is taken for which, with the background for what was missed or made up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chestlib.annotations import Record
+from chestlib.detections import Detections
+from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES, NAME
+from chestlib.metrics.intervals import ratio
+from chestlib.metrics.matching import IOU, match
+
+
+def confusion_matrix(
+    truth: Sequence[Record],
+    predictions: Mapping[str, Detections],
+    thresholds: Mapping[str, float],
+    iou: float = IOU,
+) -> np.ndarray:
+    """Count true boxes (rows) by what was detected there (columns); (11, 11) int64, id 0 is the background.
+
+    Detections that reach their finding's threshold are matched to true boxes of the same finding first; what is then
+    left over on both sides is matched whatever the finding. Row 0 holds false alarms, column 0 missed boxes.
+    """
+    limit = np.array([0.0, *(thresholds[name] for name in FINDINGS)])
+    counts = np.zeros((N_CLASSES, N_CLASSES), np.int64)
+    for record in truth:
+        detections = predictions.get(record.file_name, Detections.empty())
+        detections = detections[detections.scores >= limit[detections.labels]]
+        same = match(record.boxes, record.labels, detections, iou)
+        np.add.at(counts, (detections.labels[same.hit],) * 2, 1)
+        left, boxes, labels = detections[~same.hit], record.boxes[~same.found], record.labels[~same.found]
+        # One label for all: the overlap alone decides.
+        other = match(boxes, np.ones_like(labels), Detections(left.boxes, np.ones_like(left.labels), left.scores), iou)
+        np.add.at(counts, (labels[other.truth[other.hit]], left.labels[other.hit]), 1)
+        np.add.at(counts, (labels[~other.found], BACKGROUND), 1)
+        np.add.at(counts, (BACKGROUND, left.labels[~other.hit]), 1)
+    return counts
+
+
+def box_scores(counts: np.ndarray) -> dict[str, dict[str, float]]:
+    """Recall, precision and f1 of each finding from a :func:`confusion_matrix`; NaN for one the truth lacks.
+
+    Precision is 0 where the finding is never detected.
+    """
+    hits, boxes, detected = counts.diagonal(), counts.sum(1), counts.sum(0)
+    absent = np.where(boxes == 0, np.nan, 0.0)
+    table = {
+        "recall": ratio(hits, boxes),
+        "precision": np.nan_to_num(ratio(hits, detected)) + absent,
+        "f1": ratio(2 * hits, boxes + detected) + absent,
+    }
+    return {NAME[i]: {key: float(value[i]) for key, value in table.items()} for i in NAME}

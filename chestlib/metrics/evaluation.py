@@ -1,0 +1,177 @@
+"""One call for every figure of stage 2, and the price of letting stage 1 gate it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chestlib.annotations import Record
+from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
+from chestlib.findings import BACKGROUND, FINDINGS, NAME
+from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
+from chestlib.metrics.confusion import box_scores, confusion_matrix
+from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
+from chestlib.metrics.intervals import bootstrap_intervals, mean_present, patients
+from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
+
+
+def evaluate(
+    truth: Sequence[Record],
+    predictions: Mapping[str, Detections],
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    bootstrap: int = 0,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Evaluate detections; the result is ready for JSON.
+
+    Parameters
+    ----------
+    truth : sequence of Record
+        Every image that was to be examined, those without a box too.
+    predictions : mapping
+        File name to detections; an image left out counts as without detections and is named in the result.
+    thresholds : mapping, optional
+        Finding to the score from which it is called, chosen on a validation part (:func:`choose_thresholds`); .5 for
+        findings not named.
+    bootstrap : int
+        Patient-clustered resamples for 95 % intervals; 0 for none.
+
+    Returns
+    -------
+    dict
+        n_images; coco and froc (as in :mod:`coco`, :mod:`froc`); per_finding {finding: {AP50, accuracy, recall,
+        precision, f1}} and macro, their mean, at image level; boxes: the same at box level with the confusion matrix
+        (rows truth, columns detected, background last); thresholds; without_prediction, the images left out; intervals
+        {AP50, froc_average, macro_f1: [low, high]} when asked for. None stands for a finding that the truth lacks; it
+        enters no mean.
+
+    Raises
+    ------
+    ChestlibError
+        For an empty truth, an image named twice, a true box that is empty, swapped or not finite, or predictions for
+        an image that the truth lacks.
+    """
+    _check(truth, predictions)
+    thresholds = {name: DEFAULT_THRESHOLD for name in FINDINGS} | dict(thresholds or {})
+    average_precisions = coco_scores(truth, predictions)
+    there, call = present(truth), called(truth, predictions, thresholds)
+    scores = presence_scores(there, call, np.ones((1, len(truth))))
+    per_finding = {
+        name: {"AP50": average_precisions["per_finding"][name]["AP50"], **{key: v[0, i] for key, v in scores.items()}}
+        for i, name in enumerate(FINDINGS)
+    }
+    result = {
+        "n_images": len(truth),
+        "coco": average_precisions,
+        "froc": froc_scores(truth, predictions),
+        "per_finding": per_finding,
+        "macro": _macro(per_finding),
+        "boxes": _boxes(confusion_matrix(truth, predictions, thresholds)),
+        "thresholds": thresholds,
+        "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
+    }
+    if bootstrap:
+        result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
+    return _plain(result)
+
+
+def detection_intervals(
+    truth: Sequence[Record],
+    predictions: Mapping[str, Detections],
+    thresholds: Mapping[str, float],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
+    precision_ranks = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
+    recall_ranks = froc_ranks(truth, predictions)
+    there, call = present(truth), called(truth, predictions, thresholds)
+
+    def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            "AP50": mean_present(np.stack([average_precision(ranked, weights) for ranked in precision_ranks], axis=1)),
+            "froc_average": mean_recall(recall_ranks, weights).mean(1),
+            "macro_f1": mean_present(presence_scores(there, call, weights)["f1"]),
+        }
+
+    return bootstrap_intervals(statistic, patients(truth), resamples, seed)
+
+
+def cascade(
+    truth: Sequence[Record],
+    predictions: Mapping[str, Detections],
+    disease_probability: Mapping[str, float],
+    threshold: float,
+) -> dict[str, Any]:
+    """What gating costs and saves: stage 2 alone beside stage 2 only where stage 1 reaches its threshold.
+
+    Returns
+    -------
+    dict
+        {"alone": froc, "gated": froc, "saved": share of images that stage 2 need not examine}
+    """
+    _check(truth, predictions)
+    missing = [r.file_name for r in truth if r.file_name not in disease_probability]
+    if missing:
+        raise ChestlibError(f"{missing[0]}: no stage 1 probability ({len(missing)} images); run stage 1 on every image")
+    passed = {r.file_name for r in truth if disease_probability[r.file_name] >= threshold}
+    gated = {name: found for name, found in predictions.items() if name in passed}
+    return _plain(
+        {
+            "alone": froc_scores(truth, predictions),
+            "gated": froc_scores(truth, gated),
+            "saved": 1 - len(passed) / len(truth),
+        }
+    )
+
+
+def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> None:
+    names = {r.file_name for r in truth}
+    if not truth:
+        raise ChestlibError("no images to evaluate; the truth is empty")
+    if len(names) < len(truth):
+        raise ChestlibError("an image is named twice in the truth; evaluate one part at a time")
+    for record in truth:
+        if not np.isin(record.labels, list(NAME)).all():
+            raise ChestlibError(
+                f"{record.file_name}: a true box has a finding outside the ten; leave it out of the truth"
+            )
+        good = np.isfinite(record.boxes).all(1) & (record.boxes[:, 2:] > record.boxes[:, :2]).all(1)
+        if not good.all():
+            raise ChestlibError(
+                f"{record.file_name}: true box {record.boxes[~good][0].tolist()} is empty, swapped or not finite; "
+                "mend the annotation file"
+            )
+    unknown = sorted(predictions.keys() - names)
+    if unknown:
+        raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
+
+
+def _macro(per_finding: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    keys = next(iter(per_finding.values()))
+    return {key: float(mean_present(np.array([row[key] for row in per_finding.values()], float))) for key in keys}
+
+
+def _boxes(counts: np.ndarray) -> dict[str, Any]:
+    per_finding = box_scores(counts)
+    order = [*NAME, BACKGROUND]
+    return {
+        "per_finding": per_finding,
+        "macro": _macro(per_finding),
+        "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)].tolist()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Python numbers, lists and dicts only, None for NaN."""
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return None if np.isnan(value) else float(value)
+    return value

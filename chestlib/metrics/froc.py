@@ -1,0 +1,102 @@
+"""The challenge's FROC: recall at .05, .1 and .2 false positives an image, per finding and their mean.
+
+Equal to the official program (eval.py in github.com/Deepwise-AILab/ChestX-Det10-Dataset): overlap of .5 with both
+border pixels counted; the curve is read where it reaches a rate, before later hits at that rate; a curve that ends
+earlier is read at its last false positive, or, without any, at its end. Images without a box count as ground for
+false positives. Two differences: a finding that the truth lacks is left out (there: NaN), and the curve starts at
+recall 0 (there it is extrapolated to minus infinity where a hit follows a false alarm that comes first and already
+exceeds the rate asked for).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chestlib.annotations import Record
+from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS, ID
+from chestlib.metrics.intervals import mean_present, ratio
+from chestlib.metrics.matching import Ranked, first_claims, match
+
+RATES = (0.05, 0.1, 0.2)
+"""False positives an image."""
+
+
+def froc_scores(
+    truth: Sequence[Record], predictions: Mapping[str, Detections], rates: Sequence[float] = RATES
+) -> dict[str, Any]:
+    """Recall at each rate and their average: the mean over the findings present, and each finding.
+
+    Returns
+    -------
+    dict
+        {"recall_at": {"0.05": ...}, "average", "per_finding": {finding: {"recall_at", "average"}, or None if absent}}
+    """
+    everyone = np.ones((1, len(truth)))
+    ranks = froc_ranks(truth, predictions)
+    table = {name: recall_at(ranked, everyone, rates)[0] for name, ranked in ranks.items()}
+    per_finding = {name: None if np.isnan(row).any() else _summary(row, rates) for name, row in table.items()}
+    return {**_summary(mean_recall(ranks, everyone, rates)[0], rates), "per_finding": per_finding}
+
+
+def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
+    values = [None if np.isnan(v) else float(v) for v in (*recalls, recalls.mean())]
+    return {"recall_at": dict(zip((f"{r:g}" for r in rates), values, strict=False)), "average": values[-1]}
+
+
+def froc_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, Ranked]:
+    """Each finding's detections over all images, in the order of the official program."""
+    if not truth:
+        raise ChestlibError("no images to evaluate; the truth is empty")
+    found = [predictions.get(r.file_name, Detections.empty()) for r in truth]
+    first_box = np.cumsum([0, *(len(r.labels) for r in truth)])
+    pointed = [match(r.boxes, r.labels, d).truth for r, d in zip(truth, found, strict=True)]
+    claim = np.concatenate([np.where(p >= 0, p + first, -1) for p, first in zip(pointed, first_box, strict=False)])
+    image = np.repeat(np.arange(len(truth)), [len(d) for d in found])
+    label = np.concatenate([d.labels for d in found])
+    score = np.concatenate([d.scores for d in found])
+    ranks = {}
+    for name in FINDINGS:
+        rows = np.flatnonzero(label == ID[name])
+        # The official call, not a stable sort: tied scores fall here as they fall there, on the same machine.
+        rows = rows[np.argsort(score[rows])[::-1]]
+        boxes = np.array([np.count_nonzero(r.labels == ID[name]) for r in truth])
+        ranks[name] = Ranked(image[rows], first_claims(claim[rows]), boxes)
+    return ranks
+
+
+def froc_curves(
+    truth: Sequence[Record], predictions: Mapping[str, Detections]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """False positives an image and recall, from (0, 0) on, for each finding present; "mean" is read at every rate."""
+    ranks = froc_ranks(truth, predictions)
+    everyone = np.ones((1, len(truth)))
+    drawn = {name: ranked.cumulative(everyone) for name, ranked in ranks.items() if ranked.boxes.any()}
+    curves = {
+        name: (np.append(0, alarms[0] / len(truth)), np.append(0, hits[0] / boxes))
+        for name, (hits, alarms, boxes) in drawn.items()
+    }
+    rates = np.unique(np.concatenate([[1 / len(truth)], *(false for false, _ in curves.values())]))
+    rates = rates[rates > 0]
+    return {**curves, "mean": (np.append(0, rates), np.append(0, mean_recall(ranks, everyone, rates)[0]))}
+
+
+def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] = RATES) -> np.ndarray:
+    """Recall of one finding at each rate, for every row of weights (r, images); (r, rates), NaN without a true box."""
+    hits, alarms, boxes = ranked.cumulative(weights)
+    if not len(ranked.image):
+        return np.repeat(ratio(0, boxes)[:, None], len(rates), axis=1)
+    alarms /= weights.sum(1, keepdims=True)
+    last = alarms[:, -1:]
+    reached = np.stack([(alarms >= np.minimum(rate, last)).argmax(1) for rate in rates], axis=1)
+    reached = np.where(last == 0, -1, reached)
+    return ratio(hits[np.arange(len(hits))[:, None], reached], boxes[:, None])
+
+
+def mean_recall(ranks: Mapping[str, Ranked], weights: np.ndarray, rates: Sequence[float] = RATES) -> np.ndarray:
+    """Recall at each rate, averaged over the findings present; (r, rates)."""
+    return mean_present(np.stack([recall_at(ranked, weights, rates) for ranked in ranks.values()], axis=2))

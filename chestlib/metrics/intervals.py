@@ -1,0 +1,89 @@
+"""95 % intervals by resampling patients, not images: two films of one patient are not two independent cases.
+
+A resample is a row of weights, one an image: how often its patient was drawn. Every metric of this package is a
+function of such rows, its point value the row of ones, so that thousands of resamples are a few matrix operations.
+
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval); Field and
+Welsh, "Bootstrapping clustered data", J. R. Stat. Soc. B 69 (2007), for the clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from chestlib.annotations import Record
+from chestlib.errors import ChestlibError
+
+LEVEL = 0.95
+CHUNK = 250
+"""Resamples held in memory at once."""
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part / whole`, NaN where `whole` is 0."""
+    part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+
+
+def mean_present(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(-1))
+
+
+def patients(truth: Sequence[Record]) -> list[str]:
+    """The cluster of each record: its patient, or the image itself where the patient is unknown."""
+    return [f"patient {r.patient}" if r.patient else f"image {r.file_name}" for r in truth]
+
+
+def patient_weights(clusters: Sequence, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each image is drawn when its cluster is drawn with replacement; (resamples, images) float64."""
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    n = index.max() + 1
+    drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n)
+    return counts[:, index].astype(float)
+
+
+def bootstrap_intervals(
+    statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    clusters: Sequence,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of a statistic under resampling of clusters.
+
+    Parameters
+    ----------
+    statistic : callable
+        From weights (resamples, images) to named arrays (resamples,); NaN where a resample leaves it undefined.
+    clusters : (images,) sequence
+        The patient of each image.
+
+    Returns
+    -------
+    dict
+        Name to (low, high), the central 95 %; NaN, NaN where no resample defines it.
+
+    Raises
+    ------
+    ChestlibError
+        Without images, or with no resample asked for.
+    """
+    if not len(clusters) or resamples < 1:
+        raise ChestlibError(
+            f"bootstrap: got {len(clusters)} images and {resamples} resamples; needs one of each at least"
+        )
+    rng = np.random.default_rng(seed)
+    sizes = [min(CHUNK, resamples - start) for start in range(0, resamples, CHUNK)]
+    parts = [statistic(patient_weights(clusters, size, rng)) for size in sizes]
+    return {name: _interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

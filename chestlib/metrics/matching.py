@@ -1,0 +1,105 @@
+"""Which detection hits which true box: overlap, the challenge's matching, and detections ranked over all images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chestlib.detections import Detections
+
+IOU = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """The verdict on one image's detections and true boxes.
+
+    Attributes
+    ----------
+    iou : (n,) float
+        Best overlap of each detection with a true box of its finding; 0 without any.
+    truth : (n,) int64
+        Index of that true box when the overlap reaches the limit, else -1.
+    hit : (n,) bool
+        True for the first detection, in order of score, that claims its true box; all others are false alarms.
+    found : (m,) bool
+        True boxes that were hit.
+    """
+
+    iou: np.ndarray
+    truth: np.ndarray
+    hit: np.ndarray
+    found: np.ndarray
+
+
+def overlap(boxes: np.ndarray, others: np.ndarray, edge: float = 0.0) -> np.ndarray:
+    """Intersection over union of every pair of xyxy boxes; (n, 4) and (m, 4) give (n, m).
+
+    `edge` is added to every width and height: 0 measures coordinates (COCO), 1 counts both border pixels (challenge).
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    common = np.maximum(high - low + edge, 0).prod(2)
+    area, other = ((b[:, 2:] - b[:, :2] + edge).prod(1) for b in (boxes, others))
+    return common / (area[:, None] + other - common)
+
+
+def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detections, iou: float = IOU) -> Match:
+    """Match one image by the challenge's rule.
+
+    Every detection points at the true box of its finding that it overlaps best (pixels inclusive). The best-scored
+    detection that points at a box hits it; a second one is a false alarm, even where it overlaps another free box.
+
+    Parameters
+    ----------
+    truth_boxes : (m, 4) float32, xyxy
+    truth_labels : (m,) int64
+    detections : Detections
+        n of them.
+    iou : float
+        Least overlap of a hit.
+
+    Source: eval.py in github.com/Deepwise-AILab/ChestX-Det10-Dataset.
+    """
+    best, truth = np.zeros(len(detections)), np.full(len(detections), -1)
+    if len(detections) and len(truth_labels):
+        pairs = overlap(detections.boxes, truth_boxes, edge=1.0)
+        pairs[detections.labels[:, None] != truth_labels] = 0
+        best, nearest = pairs.max(1), pairs.argmax(1)
+        truth = np.where((best >= iou) & (best > 0), nearest, -1)
+    hit = first_claims(truth)
+    found = np.zeros(len(truth_labels), bool)
+    found[truth[hit]] = True
+    return Match(best, truth, hit, found)
+
+
+def first_claims(claims: np.ndarray) -> np.ndarray:
+    """True where a claim (a box index, -1 for none) appears for the first time; (n,) gives (n,) bool."""
+    first = np.zeros(len(claims), bool)
+    first[np.unique(claims, return_index=True)[1]] = True
+    return first & (claims >= 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The detections of one finding over all images, best score first.
+
+    Attributes
+    ----------
+    image : (n,) int64
+        Index of the image.
+    hit : (n,) bool
+        Else a false alarm.
+    boxes : (images,) int64
+        True boxes to be found in each image.
+    """
+
+    image: np.ndarray
+    hit: np.ndarray
+    boxes: np.ndarray
+
+    def cumulative(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Hits and false alarms down to each rank, (r, n) each, and true boxes (r,), when images weigh (r, images)."""
+        drawn = weights[:, self.image]
+        return np.cumsum(drawn * self.hit, axis=1), np.cumsum(drawn * ~self.hit, axis=1), weights @ self.boxes

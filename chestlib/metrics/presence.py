@@ -1,0 +1,71 @@
+"""Is the finding there? Each image's multi-label call: a finding is present when its best box reaches a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chestlib.annotations import Record
+from chestlib.detections import Detections
+from chestlib.findings import FINDINGS, ID
+from chestlib.metrics.binary import ranking
+from chestlib.metrics.intervals import ratio
+
+DEFAULT_THRESHOLD = 0.5
+"""Where no validation part has chosen one."""
+
+
+def present(truth: Sequence[Record]) -> np.ndarray:
+    """Which findings each image holds; (images, findings) bool."""
+    return np.array([[ID[name] in r.labels for name in FINDINGS] for r in truth], bool).reshape(-1, len(FINDINGS))
+
+
+def best_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> np.ndarray:
+    """Score of the best box per image and finding, -1 without one; (images, findings)."""
+    best = np.full((len(truth), len(FINDINGS)), -1.0)
+    for row, record in zip(best, truth, strict=True):
+        if (detections := predictions.get(record.file_name)) is not None:
+            np.maximum.at(row, detections.labels - 1, detections.scores)
+    return best
+
+
+def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, float]:
+    """The threshold of each finding with the best image-level F1; to be chosen on a validation part.
+
+    A finding without a true or a predicted box there keeps `DEFAULT_THRESHOLD`.
+    """
+    chosen = {}
+    for name, y, score in zip(FINDINGS, present(truth).T, best_scores(truth, predictions).T, strict=True):
+        chosen[name] = DEFAULT_THRESHOLD
+        if y.any() and (score >= 0).any():
+            thresholds, true, false = ranking(y, score, np.ones((1, len(y))))
+            f1 = np.where(thresholds >= 0, 2 * true[0] / (true[0] + false[0] + y.sum()), -1)
+            chosen[name] = float(thresholds[f1.argmax()])
+    return chosen
+
+
+def called(
+    truth: Sequence[Record], predictions: Mapping[str, Detections], thresholds: Mapping[str, float]
+) -> np.ndarray:
+    """Which findings are called present in each image; (images, findings) bool."""
+    return best_scores(truth, predictions) >= [thresholds[name] for name in FINDINGS]
+
+
+def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Accuracy, recall, precision and f1 of each finding for every row of weights (r, images); (r, findings) each.
+
+    NaN for a finding that the (weighted) truth lacks. Precision is 0 where the finding is never called.
+
+    Parameters
+    ----------
+    truth, call : (images, findings) bool
+    """
+    tp, fp, fn, tn = (weights @ cell for cell in (truth & call, ~truth & call, truth & ~call, ~truth & ~call))
+    scores = {
+        "accuracy": ratio(tp + tn, weights.sum(1, keepdims=True)),
+        "recall": ratio(tp, tp + fn),
+        "precision": np.nan_to_num(ratio(tp, tp + fp)),
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+    }
+    return {name: np.where(tp + fn > 0, value, np.nan) for name, value in scores.items()}

@@ -1,0 +1,96 @@
+"""One phantom radiograph: a patient, a visit, its findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from chestlib.annotations import Record
+from chestlib.errors import ChestlibError
+from chestlib.phantom.anatomy import SIZE, Frame, sample_anatomy, sample_view
+from chestlib.phantom.film import expose
+from chestlib.phantom.lesions import draw
+from chestlib.phantom.sampling import Lesion, findings_at, sample_lesions
+from chestlib.phantom.tissue import project
+
+# Steps of the two-dimensional low-discrepancy sequence built on the plastic number (Roberts, 2018).
+_STEPS = np.array([0.7548776662466927, 0.5698402909980532])
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One image of one patient.
+
+    Parameters
+    ----------
+    patient : tuple of int
+        Seed of the anatomy.
+    number : int
+        Which visit, from 0.
+    index : int
+        Which image of its series: a low-discrepancy sequence over the index spreads findings and sizes evenly, so
+        that even some dozens of images show them in their true shares.
+    """
+
+    patient: tuple[int, ...]
+    number: int
+    index: int
+
+
+def plan_visit(visit: Visit) -> tuple[Frame, list[Lesion], np.random.Generator]:
+    """What a visit will show, before anything is drawn: the chest in its view, the lesions, the rest of the chance."""
+    frame = Frame(
+        sample_anatomy(np.random.default_rng([*visit.patient, 0])),
+        sample_view(np.random.default_rng([*visit.patient, 1, visit.number])),
+    )
+    offset = np.random.default_rng(visit.patient[:-1] or 0).random(2)
+    which, size = (offset + visit.index * _STEPS) % 1
+    rng = np.random.default_rng([*visit.patient, 2, visit.number])
+    lesions = sample_lesions(rng, findings_at(which), frame, size)
+    return frame, lesions, np.random.default_rng([*visit.patient, 3, visit.number])
+
+
+def render_visit(visit: Visit, size: int = SIZE, findings: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image (size, size) uint8, boxes (n, 4) float32 in its pixels, labels (n,) int64."""
+    frame, lesions, rng = plan_visit(visit)
+    chest = project(frame)
+    exposure = expose(frame, chest, rng)
+    grey, boxes, labels = draw(chest, exposure, frame, lesions if findings else [])
+    image = exposure.develop(grey)
+    if size != SIZE:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if size < SIZE else cv2.INTER_CUBIC)
+        boxes = boxes * np.float32(size / SIZE)
+        boxes = np.concatenate([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1)
+    return image, boxes, labels
+
+
+def render(seed: int, size: int = SIZE, findings: bool = True) -> tuple[np.ndarray, Record]:
+    """Draw one phantom radiograph.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more. The same seed gives the same picture everywhere; consecutive seeds follow the real shares of
+        findings closely.
+    size : int
+        Side, px. Every size is the same picture, scaled from 1024.
+    findings : bool
+        False draws the same chest, noise included, without its findings.
+
+    Returns
+    -------
+    image : (size, size) uint8
+    record : Record
+        Boxes in pixels of `image`.
+
+    Raises
+    ------
+    ChestlibError
+        If the seed is negative or the size is not from 32 to 4096.
+    """
+    if seed < 0 or not 32 <= size <= 4096:
+        raise ChestlibError(f"phantom: expected seed >= 0 and size from 32 to 4096; got seed {seed}, size {size}")
+    image, boxes, labels = render_visit(Visit((seed,), 0, seed), size, findings)
+    return image, Record(f"{seed:05d}.png", boxes, labels, f"{seed:05d}")

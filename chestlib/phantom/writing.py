@@ -1,0 +1,142 @@
+"""A whole phantom data set on disk, in the real one's layout."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from chestlib.annotations import Record, read_json, write_annotations, write_atomically
+from chestlib.errors import ChestlibError
+from chestlib.phantom.anatomy import SIZE
+from chestlib.phantom.image import Visit, render_visit
+
+VERSION = 1
+"""Of the pictures: a data set of another version is not taken for this one."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    path: Path
+    visit: Visit
+    size: int
+    patient: str
+
+
+def write(
+    out: str | Path,
+    train: int = 1000,
+    test: int = 200,
+    size: int = SIZE,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a phantom data set: annotations, images, patients.csv, and phantom.json last.
+
+    A folder without phantom.json is not whole; calling again with the same settings finishes it, and returns at once
+    when it is whole. The bytes depend on the settings alone, not on `workers`.
+
+    Parameters
+    ----------
+    out : path
+    train, test : int
+        Images in each part. As in the real data, a patient may lie in both.
+    size : int
+        Side of the images, px.
+    seed : int
+    workers : int
+        Processes.
+    progress : callable, optional
+        Called with images done and images in all.
+
+    Raises
+    ------
+    ChestlibError
+        If the numbers make no sense, or the folder holds something else.
+    """
+    out = Path(out)
+    if train < 1 or test < 1 or seed < 0 or workers < 1 or not 32 <= size <= 4096:
+        raise ChestlibError(
+            f"{out}: a phantom needs train, test and workers of 1 or more, seed of 0 or more and size from 32 to 4096; "
+            f"got train {train}, test {test}, workers {workers}, seed {seed}, size {size}"
+        )
+    settings = {"source": "phantom", "version": VERSION, "seed": seed, "size": size, "train": train, "test": test}
+    seal, begun = out / "phantom.json", out / ".phantom-begun.json"
+    if out.exists() and not out.is_dir():
+        raise ChestlibError(f"{out}: is a file; name a folder for the phantom")
+    if seal.exists() or begun.exists():
+        found = read_json(seal if seal.exists() else begun)
+        if found != settings:
+            raise ChestlibError(f"{out}: holds a phantom of other settings ({found}); delete it or name another folder")
+        if seal.exists():
+            return out
+    elif out.exists() and any(out.iterdir()):
+        raise ChestlibError(f"{out}: is not empty and no phantom; name another folder")
+    write_atomically(begun, json.dumps(settings))
+
+    jobs = plan(out, train, test, size, seed)
+    records: list[Record] = []
+    if workers == 1:
+        results = map(_write_image, jobs)
+        _collect(results, records, len(jobs), progress)
+    else:
+        # spawn: fork is unsafe once torch has started its threads
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            _collect(pool.map(_write_image, jobs, chunksize=4), records, len(jobs), progress)
+    for part in ("train", "test"):
+        own = [record for record, job in zip(records, jobs, strict=True) if job.path.parent.name == f"{part}_data"]
+        write_annotations(own, out / f"{part}.json")
+    lines = [f"{record.file_name},{record.patient}" for record in records]
+    write_atomically(out / "patients.csv", "\n".join(["file_name,patient", *lines]) + "\n")
+    write_atomically(seal, json.dumps(settings) + "\n")
+    begun.unlink()
+    return out
+
+
+def _collect(results, records: list[Record], total: int, progress) -> None:
+    for record in results:
+        records.append(record)
+        if progress:
+            progress(len(records), total)
+
+
+def plan(out: Path, train: int, test: int, size: int, seed: int) -> list[_Job]:
+    total = train + test
+    rng = np.random.default_rng([seed, 0])
+    visits: list[tuple[int, int]] = []
+    patient = 0
+    while len(visits) < total:
+        # Visits a patient in the real data: 61 % one, a long tail up to 24.
+        count = 1 if rng.random() < 0.61 else min(2 + int(rng.exponential(2.1)), 24)
+        visits += [(patient, k) for k in range(count)]
+        patient += 1
+    visits = visits[:total]
+    in_test = np.zeros(total, bool)
+    in_test[rng.choice(total, test, replace=False)] = True
+    return [
+        _Job(
+            out / ("test_data" if in_test[i] else "train_data") / f"{i + 1:05d}.png",
+            Visit((seed, 1 + patient), k, i),
+            size,
+            f"{1 + patient:05d}",
+        )
+        for i, (patient, k) in enumerate(visits)
+    ]
+
+
+def _write_image(job: _Job) -> Record:
+    cv2.setNumThreads(1)
+    image, boxes, labels = render_visit(job.visit, job.size)
+    ok, png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not ok:
+        raise ChestlibError(f"{job.path}: could not be encoded as PNG")
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    job.path.write_bytes(png)
+    return Record(job.path.name, boxes, labels, job.patient, job.path)

@@ -1,0 +1,59 @@
+"""What both models share in training: optimiser, learning-rate schedule, seeding by epoch, and a stop on NaN."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, seed_everything
+
+from chestlib.errors import ChestlibError
+from chestlib.settings import FitSettings
+
+
+def warmup_cosine(step: int, total: int, warmup: float) -> float:
+    """Factor on the learning rate: linear from 0 to 1 over `warmup` of all steps, then half a cosine to 0."""
+    rise = max(1, round(warmup * total))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, total - rise))))
+
+
+class RecipeModule(LightningModule):
+    """AdamW with warm-up and cosine; one seed an epoch, so that a resumed training repeats the uninterrupted one."""
+
+    def __init__(self, settings: FitSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        # The first weights belong to the seed too.
+        seed_everything(settings.seed, workers=True, verbose=False)
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout and region sampling depend on seed and epoch alone; the sampler sees to the images.
+        seed_everything(self.settings.seed * 10_007 + self.current_epoch, workers=True, verbose=False)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        settings = self.settings
+        # Norms and biases are not decayed.
+        decayed = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
+        others = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=settings.learning_rate,
+        )
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_cosine(step, total, settings.warmup)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def checked(self, loss: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
+        """The loss, after checking that it is a number."""
+        if not torch.isfinite(loss):
+            raise ChestlibError(
+                f"{', '.join(names)}: the loss of this batch is {loss.item()}; the last good checkpoint is kept. "
+                "Check these images and boxes, or lower the learning rate"
+            )
+        return loss

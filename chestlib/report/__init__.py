@@ -1,0 +1,165 @@
+"""Run the notebooks and write one HTML page that holds everything: no server, no kernel, no network.
+
+The page's Content-Security-Policy allows nothing to be loaded, and only those scripts to run whose hash it names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from chestlib import course, settings
+from chestlib.errors import ChestlibError
+from chestlib.files import write_atomically
+from chestlib.report import facts
+from chestlib.report.chapter import VIEWER, Chapter, render
+from chestlib.report.execute import Progress, execute, finished
+from chestlib.report.markup import Place, file_uri
+from chestlib.viewer import static
+
+__all__ = ["ReportResult", "build"]
+
+ASSETS = Path(__file__).parent
+EMBED = "24x704"
+"""Pictures x pixels that a viewer carries into the page."""
+
+RESULTS_FROM = 3
+"""The first chapter in which results stand; the chapters before it describe data."""
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """What became of a report.
+
+    Parameters
+    ----------
+    page : Path
+        The written index.html.
+    chapters : int
+    failed : tuple of str
+        One line for each notebook that stopped: its name, the cell, the error.
+    seconds : float
+    """
+
+    page: Path
+    chapters: int
+    failed: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        size = self.page.stat().st_size / 1e6
+        lines = [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {_duration(self.seconds)}"]
+        return "\n".join([*lines, *(f"stopped: {line}" for line in self.failed)])
+
+
+def build(
+    notebooks: Sequence[Path], out: Path, *, data: Path | None, profile: str, progress: Progress | None = None
+) -> ReportResult:
+    """Execute `notebooks` in order and write `out`/index.html.
+
+    Executed copies lie in `out`/.executed; after a kill the next call goes on at the notebook it was in.
+
+    Parameters
+    ----------
+    data : Path, optional
+        The data folder, handed to the notebooks as CHESTLIB_DATA; default: that variable, else the profile's phantom.
+    profile : str
+        `quick` or `full`, handed on as CHESTLIB_PROFILE.
+    progress : callable, optional
+        Called with cells done, cells in all, and a note that names the notebook and its cell.
+
+    Raises
+    ------
+    ChestlibError
+        If there is no notebook, one cannot be read, the data folder holds no data set, or `out` cannot be written.
+        A notebook that fails while it runs is no exception: see :class:`ReportResult`.
+    """
+    start = time.monotonic()
+    if not notebooks:
+        raise ChestlibError("no notebooks to report on; run this in the project's folder")
+    settings.profile(profile)
+    environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", "CHESTLIB_EMBED": EMBED}
+    if data is None and os.environ.get("CHESTLIB_DATA"):
+        data = Path(os.environ["CHESTLIB_DATA"])
+    if data is not None:
+        facts.data_card(data)  # a wrong folder is told now, not after the first training
+        environment["CHESTLIB_DATA"] = str(Path(data).resolve())
+    copies = Path(out) / ".executed"
+    executed = list(execute(notebooks, copies, environment, progress))
+    names = frozenset(path.stem for path in notebooks)
+    chapters = [
+        render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
+        for i, each in enumerate(executed, start=1)
+    ]
+    page = Path(out) / "index.html"
+    write_atomically(page, _page(chapters, data, profile))
+    failed = tuple(f"{each.path}: {each.failure}" for each in executed if each.failure)
+    if not failed:
+        finished(copies).touch()
+    return ReportResult(page, len(chapters), failed, time.monotonic() - start)
+
+
+def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
+    phantom = f"phantom-{profile}"
+    folder = data or course.data_folder() / phantom
+    card = facts.data_card(folder) if folder.is_dir() else None
+    runs = facts.finished_runs(course.runs_folder(), [card.name if card else phantom, phantom], profile)
+    abouts = [run.read("settings") for run in runs]
+    device, versions = (abouts[0]["device"], abouts[0]["versions"]) if abouts else _machine()
+    figure = course.figures_folder() / "pipeline.png"
+    scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]
+    if any(VIEWER in chapter.body for chapter in chapters):
+        scripts.append(static.script())  # once, however many viewers there are
+    environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"duration": _duration, "count": _count}
+    return environment.get_template("page.html").render(
+        chapters=chapters,
+        card=card,
+        stages=facts.headline(runs),
+        abouts=abouts,
+        trained_synthetic=any(about["data"]["synthetic"] for about in abouts),
+        profile=profile,
+        device=device,
+        seeds=sorted({about["settings"]["seed"] for about in abouts}),
+        versions=versions,
+        date=datetime.now().astimezone(),
+        seconds=sum(chapter.seconds for chapter in chapters),
+        figure=file_uri(figure) if figure.is_file() else None,
+        results_from=RESULTS_FROM,
+        style=Markup((ASSETS / "report.css").read_text(encoding="utf-8")),
+        scripts=[Markup(script) for script in scripts],
+        policy=policy(scripts),
+    )
+
+
+def _machine() -> tuple[str, dict[str, str]]:
+    from chestlib import devices, stages  # these import torch
+
+    return devices.name(), stages.versions()
+
+
+def policy(scripts: Sequence[str]) -> str:
+    """The Content-Security-Policy under which exactly these inline scripts run, and nothing is loaded."""
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes} blob:; style-src 'unsafe-inline'; img-src data: blob:; "
+        "font-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _count(number: int | str) -> str:
+    return f"{number:,}" if isinstance(number, int) else number

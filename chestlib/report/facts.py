@@ -1,0 +1,105 @@
+"""What the title page and the summary tell: the data set, and the headline figures of the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chestlib.findings import FINDINGS
+from chestlib.runs import Run
+from chestlib.sources import open_data, summary
+
+STAGES = {"classifier": "Stage 1 · Diseased or not", "detector": "Stage 2 · Findings and boxes"}
+
+FIGURES = {
+    "classifier": {
+        "Recall of diseased images": ("scores.recall", "intervals.recall"),
+        "Specificity": ("scores.specificity", "intervals.specificity"),
+        "Area under the ROC curve": ("scores.auroc", "intervals.auroc"),
+    },
+    "detector": {
+        "AP at IoU .50, mean over findings": ("scores.coco.AP50", "scores.intervals.AP50"),
+        "AP at IoU .50 to .95, mean over findings": ("scores.coco.AP", "scores.intervals.AP"),
+        "FROC average recall": ("scores.froc.average", "scores.intervals.froc_average"),
+        "F1 of findings named, macro": ("scores.macro.f1", "scores.intervals.macro_f1"),
+    },
+}
+"""For each kind of run: what the figure is called, where its value and its interval stand in test.json."""
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """A data set in short: `counts` are (label, train, test), `boxes` are (finding, boxes in both parts)."""
+
+    name: str
+    synthetic: bool
+    source: str
+    counts: list[tuple[str, int | str, int | str]]
+    boxes: list[tuple[str, int]]
+    shared_patients: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One headline figure in [0, 1] with its 95 % interval, if one was computed."""
+
+    label: str
+    value: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The headline figures of one run, and what they were measured on."""
+
+    name: str
+    data: str
+    split: str
+    images: int
+    figures: list[Figure]
+
+
+def data_card(folder: Path) -> DataCard:
+    """The card of a data folder; ChestlibError if it holds none."""
+    data = open_data(folder)
+    train, test = ({label.strip(): n for label, n in summary(part).items()} for part in (data.train, data.test))
+    return DataCard(
+        name=data.root.resolve().name,
+        synthetic=data.synthetic,
+        source=data.source,
+        counts=[(label, n, test[label]) for label, n in train.items() if label not in FINDINGS],
+        boxes=[(name, train[name] + test[name]) for name in FINDINGS],
+        shared_patients=len(data.shared_patients),
+    )
+
+
+def finished_runs(folder: Path, names: Iterable[str], profile: str) -> list[Run]:
+    """The finished runs, stage 1 first, of the first data set in `names` that has any."""
+    for name in names:
+        runs = [Run(folder / f"{name}-{profile}" / kind) for kind in STAGES]
+        if found := [run for run in runs if run.finished]:
+            return found
+    return []
+
+
+def headline(runs: Sequence[Run]) -> list[Stage]:
+    """The figures that a reader asks for first; one that a run does not tell is left out."""
+    stages = []
+    for run in runs:
+        about, test = run.read("settings"), run.read("test")
+        figures = []
+        for label, (value, interval) in FIGURES[about["kind"]].items():
+            if (number := _at(test, value)) is not None:
+                figures.append(Figure(label, number, _at(test, interval)))
+        stages.append(
+            Stage(STAGES[about["kind"]], about["data"]["name"], about["split"]["name"], test["images"], figures)
+        )
+    return stages
+
+
+def _at(tree: Any, path: str) -> Any:
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree

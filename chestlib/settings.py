@@ -1,0 +1,183 @@
+"""Settings of both stages. A profile is one value of them: `quick` for two CPU cores, `full` for a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from chestlib.errors import ChestlibError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """What both trainings have in common.
+
+    Parameters
+    ----------
+    image_size : int
+        Side of the square that the model sees, pixels.
+    epochs, batch_size : int
+    learning_rate, weight_decay : float
+        Of AdamW; the rate warms up over `warmup` of all steps and then falls as a cosine.
+    precision : str
+        Lightning's name. `auto`: bf16 where the device computes it natively, else 32-true.
+    ema : float
+        Decay of the averaged weights a step; 0 switches averaging off.
+    workers : int
+        Loader processes.
+    validate_every : int
+        Epochs between validations.
+    patience : int
+        Validations without progress until the training stops early.
+    """
+
+    image_size: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup: float = 0.1
+    clip: float = 5.0
+    precision: str = "auto"
+    ema: float = 0.0
+    workers: int = 0
+    validate_every: int = 1
+    patience: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSettings(FitSettings):
+    """Stage 1. `width`: channels of the first block, doubled by each of the `depth` blocks (at most 128).
+
+    `augment` in [0, 1] scales every random change of the training images; `specificity_floor` is what the operating
+    point must keep while recall is maximised.
+    """
+
+    image_size: int = 224
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    width: int = 16
+    depth: int = 5
+    dropout: float = 0.1
+    augment: float = 0.5
+    specificity_floor: float = 0.70
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorSettings(FitSettings):
+    """Stage 2: Faster R-CNN on a ResNet with a feature pyramid.
+
+    Parameters
+    ----------
+    trunk : str
+        `resnet18`, `resnet34` or `resnet50`.
+    weights : str
+        `none`, `imagenet` (trunk only) or `coco` (the whole detector; resnet50 with the stock widths).
+    fpn_channels, head_units : int
+        256 and 1024 are torchvision's stock; fewer is faster.
+    regions : int
+        Regions sampled an image for the loss of the box head (stock: 512).
+    proposals : int
+        Region proposals kept after NMS (stock: 2000 in training, 1000 after).
+    anchor_sizes, anchor_ratios : tuple of float
+        Side lengths as shares of the image size, one a pyramid level; height over width.
+    score_floor, nms_iou, max_detections
+        Limits on what is returned.
+    repeat_threshold : float
+        Findings on a smaller share of the images are shown more often (repeat-factor sampling, LVIS,
+        arXiv:1908.03195); 0 switches it off.
+    """
+
+    image_size: int = 256
+    epochs: int = 5
+    batch_size: int = 8
+    learning_rate: float = 4e-4
+    weight_decay: float = 0.05
+    trunk: str = "resnet18"
+    weights: str = "none"
+    fpn_channels: int = 64
+    head_units: int = 256
+    regions: int = 64
+    proposals: int = 300
+    anchor_sizes: tuple[float, ...] = (0.03, 0.07, 0.14, 0.27, 0.5)
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    score_floor: float = 0.02
+    nms_iou: float = 0.4
+    max_detections: int = 50
+    repeat_threshold: float = 0.1
+    augment: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """The Optuna study: number of trials, epochs of one, share of the training part that a trial sees."""
+
+    trials: int = 4
+    epochs: int = 3
+    train_share: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One name for all that a run of the course needs; `phantom` counts are (train, test) images."""
+
+    name: str
+    phantom: tuple[int, int]
+    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    tune: TuneSettings = field(default_factory=TuneSettings)
+    resamples: int = 1000
+
+
+QUICK = Profile(name="quick", phantom=(800, 200))
+FULL = Profile(
+    name="full",
+    phantom=(3000, 600),
+    classifier=ClassifierSettings(epochs=40, width=32, ema=0.998, workers=8, patience=12),
+    detector=DetectorSettings(
+        image_size=800,
+        epochs=24,
+        batch_size=8,
+        learning_rate=2e-4,
+        trunk="resnet50",
+        weights="coco",
+        fpn_channels=256,
+        head_units=1024,
+        regions=512,
+        proposals=1000,
+        ema=0.999,
+        workers=8,
+        validate_every=2,
+        patience=4,
+        max_detections=100,
+    ),
+    tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
+    resamples=2000,
+)
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, FULL)}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name; ChestlibError for another."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise ChestlibError(f"profile {name!r}: unknown; use one of {', '.join(PROFILES)}") from None
+
+
+def to_json(settings: Any) -> dict[str, Any]:
+    """A settings value as plain JSON types."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
+
+
+def from_json(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """Settings back from JSON; unknown or missing names are told with the file they came from."""
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(values, dict) or set(values) - known:
+        raise ChestlibError(f"{where}: not settings of a {kind.__name__}; was it written by another version?")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

@@ -1,0 +1,171 @@
+"""BoxViewer: look at radiographs with true and detected boxes, in a notebook and in a page without a kernel.
+
+One ES module, `viewer.js`, draws everything. Live, the boxes travel once and a picture travels when it is shown. A
+cell's output also holds a small static form (see :mod:`chestlib.viewer.static`), which a saved notebook and the report
+show, and a PNG for where no script runs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets as t
+
+from chestlib.annotations import write_atomically
+from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
+from chestlib.viewer import pictures, static
+from chestlib.viewer.static import Embed
+from chestlib.viewer.study import study
+
+__all__ = ["BoxViewer", "Embed"]
+
+SIDE = 1024
+"""Longer side of a live picture at most, pixels."""
+
+TRAITS = ("index", "threshold", "iou", "hidden", "selection", "colour", "layers", "height", "_study")
+
+
+class BoxViewer(anywidget.AnyWidget):
+    """One radiograph or hundreds, with truth and detections.
+
+    Every keyword from `index` on is also a trait: set it to steer the view, `observe` it to follow the user.
+
+    Parameters
+    ----------
+    images : path, array, Record, or a sequence of them
+        Arrays are (H, W) or (1, H, W), grey, floats in [0, 1]. A Record brings image, name, patient and truth.
+    truth : sequence of Record or (boxes, labels), optional
+        One an image; None where it is not known.
+    detections : sequence of Detections, optional
+        One an image.
+    names, patients : sequence of str, optional
+    index : int
+        The image shown.
+    threshold : float
+        Detections with a lower score are left out.
+    iou : float
+        Least overlap of a match, as in :func:`chestlib.metrics.matching.match`.
+    hidden : sequence of str
+        Findings that are not drawn.
+    selection : {"layer": "truth" or "detections", "box": int}, optional
+        The box selected, by its place among the boxes of the image.
+    colour : str
+        "finding", or "match": hit, false alarm, missed.
+    layers : sequence of str
+        Of "truth" and "detections", those drawn.
+    height : int
+        CSS pixels.
+
+    Raises
+    ------
+    ChestlibError
+        If there is nothing to show, or the sequences differ in length.
+    """
+
+    _esm = Path(__file__).parent / "viewer.js"
+    _css = Path(__file__).parent / "viewer.css"
+
+    index = t.Int(0, min=0).tag(sync=True)
+    threshold = t.Float(0.5, min=0, max=1).tag(sync=True)
+    iou = t.Float(0.5, min=0, max=1).tag(sync=True)
+    hidden = t.List(t.Enum(FINDINGS)).tag(sync=True)
+    selection = t.Dict(None, allow_none=True).tag(sync=True)
+    colour = t.Enum(("finding", "match"), "finding").tag(sync=True)
+    layers = t.List(t.Enum(("truth", "detections")), ["truth", "detections"]).tag(sync=True)
+    height = t.Int(600, min=240).tag(sync=True)
+    _study = t.Dict().tag(sync=True)
+    _first = t.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        images: Any,
+        truth: Sequence[Any] | None = None,
+        detections: Sequence[Detections | None] | None = None,
+        *,
+        names: Sequence[str] | None = None,
+        patients: Sequence[str] | None = None,
+        **traits: Any,
+    ) -> None:
+        self._sources, content = study(images, truth, detections, names, patients)
+        selection = traits.pop("selection", None)
+        super().__init__(_study=content, **traits)
+        self.selection = selection  # after index, whose change clears it
+        # The first picture travels with the widget: a busy kernel answers no messages.
+        self._first = self._message(self.index)
+        self.on_msg(self._answer)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __repr__(self) -> str:
+        shown = self._study["images"]
+        counts = [f"{len(self)} image{'s' * (len(self) != 1)}"]
+        if any(image["truth"] is not None for image in shown):
+            counts.append(f"{sum(len(image['truth'] or ()) for image in shown)} true boxes")
+        if any(image["detections"] is not None for image in shown):
+            counts.append(f"{sum(len(image['detections'] or ()) for image in shown)} detections")
+        return f"BoxViewer({', '.join(counts)})"
+
+    @t.validate("index")
+    def _within(self, proposal: dict[str, Any]) -> int:
+        if not 0 <= proposal["value"] < len(self._sources):
+            raise t.TraitError(f"index is 0 to {len(self._sources) - 1}; got {proposal['value']}")
+        return proposal["value"]
+
+    @t.observe("index")
+    def _unselect(self, _: dict[str, Any]) -> None:
+        self.selection = None
+
+    def _message(self, index: int) -> dict[str, Any]:
+        try:
+            picture = pictures.encode(self._sources[index], SIDE)
+        except ChestlibError as error:
+            return {"kind": "picture", "index": index, "error": str(error)}
+        return {
+            "kind": "picture",
+            "index": index,
+            "width": picture.width,
+            "height": picture.height,
+            "data": picture.data,
+        }
+
+    def _answer(self, _: Any, content: Any, __: Any) -> None:
+        if content.get("kind") == "picture" and content.get("index") in range(len(self)):
+            message = self._message(content["index"])
+            data = message.pop("data", None)
+            self.send(message, None if data is None else [data])
+
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in TRAITS}
+
+    def to_html(self, path: Path | str | None = None, embed: Embed | None = None) -> str | Path:
+        """A page that shows this viewer with no kernel and no network.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write it; without one the text comes back.
+        embed : Embed, optional
+            Which pictures it carries; all of them at 768 pixels by default.
+        """
+        fragment = static.fragment(self._state(), self._sources, embed or Embed())
+        text = static.page(fragment, self._study["images"][self.index]["name"])
+        if path is None:
+            return text
+        write_atomically(Path(path), text)
+        return Path(path)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_()
+        data["text/html"] = static.fragment(self._state(), self._sources, Embed.in_notebook())
+        try:
+            image = pictures.drawn(self._sources[self.index], static.boxes(self._state()), 384)
+        except ChestlibError:
+            return data, metadata
+        return {**data, "image/png": base64.b64encode(pictures.png(image)).decode()}, metadata

@@ -1,0 +1,201 @@
+"""The viewer without a kernel: an HTML fragment that holds its data, its pictures and the same `viewer.js`.
+
+A fragment is a ``<div class="bv-static">`` with a picture for where no script runs, the state as JSON, the pictures
+as base64 JPEG, and last, between two comments, the script that starts every viewer of the page. A page with many
+viewers needs that script once: put `without_script(fragment)` where the viewers stand and `script()` at its end.
+All of it runs from file:// under ``default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src`` with
+``blob:`` and either ``'unsafe-inline'`` or the hash of `script()`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chestlib.errors import ChestlibError
+from chestlib.viewer import pictures
+from chestlib.viewer.pictures import Source
+
+FOLDER = Path(__file__).parent
+MARK = ("<!--bv-script-->", "<!--/bv-script-->")
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+_START = """
+(() => {
+  const code = CODE;
+  const started = (window.__chestlibViewer ??= {});
+  started[code.version] ??= (() => {
+    const style = document.createElement("style");
+    style.textContent = code.style;
+    document.head.append(style);
+    const url = URL.createObjectURL(new Blob([code.module], { type: "text/javascript" }));
+    return import(url).finally(() => URL.revokeObjectURL(url));
+  })();
+  for (const host of document.querySelectorAll(".bv-static:not([data-started])")) {
+    host.dataset.started = "";
+    started[code.version].then((viewer) => viewer.mount(host));
+  }
+})();
+"""
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:; \
+style-src 'unsafe-inline'; script-src 'unsafe-inline' blob:; font-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>:root {{ color-scheme: light dark }} body {{ margin: 16px; font-family: system-ui, sans-serif }}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Embed:
+    """How many pictures a page carries, and how fine.
+
+    Parameters
+    ----------
+    images : int, optional
+        The one shown and those after it; None: all.
+    side : int
+        Longer side at most, pixels. Boxes stay in original pixels.
+    quality : int
+        Of the JPEG, 1 to 100.
+    """
+
+    images: int | None = None
+    side: int = 768
+    quality: int = 85
+
+    @classmethod
+    def in_notebook(cls) -> Embed:
+        """What a cell's output carries: little, for notebooks are committed; a viewer comes to about 250 kB.
+
+        The environment variable CHESTLIB_EMBED, as in ``24x768`` (images x side), asks for more: a report does.
+        """
+        asked = re.fullmatch(r"(\d+)x(\d+)", os.environ.get("CHESTLIB_EMBED", ""))
+        return cls(int(asked[1]), int(asked[2])) if asked else cls(6, 448, 75)
+
+
+@cache
+def script() -> str:
+    """The JavaScript that starts the viewers of a page: the text of one classic script element."""
+    module, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("viewer.js", "viewer.css"))
+    version = hashlib.sha256((module + style).encode()).hexdigest()[:12]
+    return _START.replace("CODE", _json({"version": version, "module": module, "style": style}))
+
+
+def is_viewer(fragment: str) -> bool:
+    """Is this HTML the static form of a viewer?"""
+    return fragment.startswith('<div class="bv-static">')
+
+
+def without_script(fragment: str) -> str:
+    """The fragment as data alone, for a page that carries `script()` once, at its end."""
+    return re.sub(f"{MARK[0]}.*?{MARK[1]}", "", fragment, flags=re.DOTALL)
+
+
+def without_widgets(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Drop, in place, what needs the kernel that made it, so that a saved notebook opens with the static form."""
+    notebook["metadata"].pop("widgets", None)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output["data"].pop(WIDGET_VIEW, None)
+    return notebook
+
+
+def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> str:
+    """The static form of a viewer.
+
+    Parameters
+    ----------
+    state : dict
+        The traits of the model, with `_study`.
+    sources : sequence of path or array
+        One an image of the study.
+    embed : Embed
+    """
+    state, sources = _cut(state, sources, embed.images)
+    about, data = [], []
+    for source in sources:
+        try:
+            picture = pictures.encode(source, embed.side, embed.quality)
+        except ChestlibError as error:
+            about.append(str(error))
+            data.append(b"")
+        else:
+            about.append([picture.width, picture.height])
+            data.append(picture.data)
+    parts = [
+        '<div class="bv-static">',
+        _fallback(state, sources),
+        f'<script type="application/json">{_json({"state": state, "pictures": about})}</script>',
+        *(f'<script type="image/jpeg">{base64.b64encode(jpeg).decode()}</script>' for jpeg in data),
+        f"{MARK[0]}<script>{script()}</script>{MARK[1]}",
+        "</div>",
+    ]
+    return "\n".join(parts)
+
+
+def page(fragment: str, title: str) -> str:
+    """A whole page around a fragment."""
+    return _PAGE.format(title=html.escape(title), body=fragment)
+
+
+def boxes(state: dict[str, Any]) -> list[tuple[list[float], str, str, bool]]:
+    """The boxes that the viewer draws for its image, as :func:`chestlib.viewer.pictures.drawn` takes them."""
+    study = state["_study"]
+    image, findings = study["images"][state["index"]], study["findings"]
+    drawn = []
+    for layer in ("truth", "detections"):
+        for x1, y1, x2, y2, label, *score in image[layer] or [] if layer in state["layers"] else []:
+            finding = findings[label - 1]
+            if finding["name"] in state["hidden"] or (score and score[0] < state["threshold"]):
+                continue
+            text = f"{finding['name']} {score[0]:.2f}" if score else finding["name"]
+            drawn.append(([x1, y1, x2, y2], text, finding["colour"], not score))
+    return drawn
+
+
+def _cut(state: dict[str, Any], sources: Sequence[Source], count: int | None) -> tuple[dict[str, Any], list[Source]]:
+    """Only the images that are embedded: the one shown and those after it, or the last ones."""
+    total = len(sources)
+    count = total if count is None else max(1, min(count, total))
+    first = min(state["index"], total - count)
+    study = dict(state["_study"], images=state["_study"]["images"][first : first + count])
+    if count < total:
+        study["note"] = f"{count} of {total} images are kept in this page; the running notebook shows all."
+    return dict(state, _study=study, index=state["index"] - first), list(sources[first : first + count])
+
+
+def _fallback(state: dict[str, Any], sources: Sequence[Source]) -> str:
+    found = boxes(state)
+    alt = (
+        f"{state['_study']['images'][state['index']]['name']}: {', '.join(text for _, text, *_ in found) or 'no boxes'}"
+    )
+    try:
+        data = pictures.jpeg(pictures.drawn(sources[state["index"]], found, 448))
+    except ChestlibError as error:
+        return f"<p>{html.escape(alt)} ({html.escape(str(error))})</p>"
+    return f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+
+
+def _json(value: Any) -> str:
+    """JSON that no parser of HTML takes for markup."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
