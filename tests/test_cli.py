@@ -1,0 +1,94 @@
+"""The command line as a user meets it: names, help, JSON alone on standard output; bad input is one line, status 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from chestlib import cli
+from chestlib.sources import DataFolder
+
+COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "report", "env"]
+
+
+def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "chestlib.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
+
+
+@pytest.mark.parametrize("command", [*([name] for name in COMMANDS), ["train", "classifier"], ["train", "detector"]])
+def test_every_command_has_help_with_an_example(command: list[str]) -> None:
+    result = CliRunner().invoke(cli.app, [*command, "--help"], terminal_width=200)
+    assert result.exit_code == 0
+    words = " ".join(result.output.replace("│", " ").split())
+    assert f"chestlib {' '.join(command)}" in words
+
+
+def test_phantom_check_convert_evaluate(tmp_path: Path) -> None:
+    made = run("phantom", tmp_path / "data", "--train", 6, "--test", 3, "--size", 128, "--seed", 4)
+    assert made.returncode == 0, made.stderr
+    checked = run("check", tmp_path / "data", "--json")
+    report = json.loads(checked.stdout)
+    assert checked.returncode == 0 and report["images"] == 9 and report["problems"] == []
+    assert set(report) == {"images", "missing_images", "boxes", "patients", "findings", "patient_overlap", "problems"}
+    assert run("convert", tmp_path / "data", tmp_path / "coco", "--to", "coco").returncode == 0
+    (tmp_path / "none.json").write_text("{}")
+    scored = run("evaluate", tmp_path / "data" / "test.json", tmp_path / "none.json", "--json")
+    scores = json.loads(scored.stdout)
+    assert scores["n_images"] == 3 and "they count as no detections" in scored.stderr
+    assert {"coco", "froc", "per_finding", "macro"} <= set(scores)
+
+
+@pytest.fixture
+def broken(tmp_path: Path, small: DataFolder) -> Path:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "half.json").write_text('[{"file_name": "a.png", "syms": [')
+    (tmp_path / "other.json").write_text('{"hello": 1}')
+    (tmp_path / "half.png").write_bytes(small.test[0].path.read_bytes()[:600])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (["check", "nowhere"], "nowhere"),
+        (["check", "empty"], "empty"),
+        (["train", "classifier", "nowhere", "--run", "run"], "nowhere"),
+        (["train", "detector", "empty", "--run", "run"], "empty"),
+        (["tune", "empty", "--run", "run"], "empty"),
+        (["evaluate", "half.json", "other.json"], "half.json"),
+        (["evaluate", "other.json", "half.json"], "other.json"),
+        (["convert", "other.json", "out", "--to", "coco"], "other.json"),
+        (["predict", "half.png", "--classifier", "nowhere", "--detector", "empty", "--out", "out"], "nowhere"),
+        (["predict", "missing.png", "--classifier", "empty", "--detector", "empty", "--out", "out"], "missing.png"),
+        (["report", "--data", "empty", "--out", "out"], "empty"),
+        (["phantom", "half.png"], "half.png"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_bad_input_is_one_line_and_status_2(broken: Path, args: list[str], named: str) -> None:
+    before = sorted(broken.rglob("*"))
+    result = run(*args, cwd=broken)
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1 and named in lines[0] and "Traceback" not in result.stderr, result.stderr
+    assert sorted(broken.rglob("*")) == before
+
+
+def test_import_is_light() -> None:
+    heavy = "torch torchvision lightning pandas matplotlib optuna cv2"
+    code = f"import sys, chestlib, chestlib.cli; print([m for m in {heavy.split()!r} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_env_tells_every_requirement() -> None:
+    result = run("env", "--json")
+    rows = {row["name"]: row for row in json.loads(result.stdout)}
+    assert result.returncode == 0 and all(row["ok"] for row in rows.values()), result.stdout
+    assert {"python", "torch", "torchvision", "device", "threads", "memory", "data", "runs"} <= set(rows)

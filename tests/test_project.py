@@ -1,0 +1,97 @@
+"""The house itself: import direction, requirements in one voice, executed notebooks, no index address."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+
+TOP = Path(__file__).parents[1]
+REQUIRED = [requirement.split(";")[0].strip() for requirement in metadata.requires("chestlib")]
+NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
+
+# A module imports only from those before it; a package counts as one.
+FLOORS = re.search(r"```floors\n(.*?)```", (TOP / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+ORDER = [name for line in FLOORS.splitlines() for name in line.split("  ")[0].split()]
+
+
+def modules() -> dict[str, set[str]]:
+    """Top-level module of chestlib to those that it imports, also inside functions."""
+    found: dict[str, set[str]] = {}
+    for path in (TOP / "chestlib").rglob("*.py"):
+        name = path.relative_to(TOP / "chestlib").with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "chestlib":
+                imported = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chestlib."):
+                imported = {node.module.split(".")[1]}
+            else:
+                continue
+            found.setdefault(name, set()).update(imported - {name, "__version__"})
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    assert {path.stem for path in (TOP / "chestlib").iterdir() if path.suffix in ("", ".py")} - {"__pycache__"} == {
+        *ORDER,
+        "__init__",
+    }
+    for name, imported in modules().items():
+        if name != "__init__":
+            above = imported - set(ORDER[: ORDER.index(name)])
+            assert not above, f"{name} imports {above}, which stands above it"
+
+
+def test_modules_are_small() -> None:
+    long = {p.name: n for p in (TOP / "chestlib").rglob("*.py") if (n := p.read_text().count("\n")) > 300}
+    assert not long
+
+
+def _names(requirements: list[str]) -> dict[str, str]:
+    return {re.match(r"[\w-]+", r)[0]: r for r in requirements}
+
+
+def test_conda_and_pip_ask_for_the_same() -> None:
+    *conda, pip = yaml.safe_load((TOP / "environment.yml").read_text())["dependencies"]
+    theirs = [r.replace("pytorch>=", "torch>=") for r in conda + pip["pip"] if r not in ("pip", "-e .")]
+    assert set(theirs[0].removeprefix("python").split(",")) == set(
+        metadata.metadata("chestlib")["Requires-Python"].split(",")
+    )
+    assert _names(theirs[1:]) == _names(REQUIRED)
+
+
+def test_the_lock_holds_every_requirement_with_hashes_and_no_address() -> None:
+    lock = (TOP / "requirements.lock").read_text()
+    assert "://" not in lock
+    locked = set(re.findall(r"^([\w-]+)(?:\[.*\])?==", lock, re.M))
+    for name in _names(REQUIRED):
+        assert name.lower() in locked, f"{name} is not locked; run `make lock`"
+    assert lock.count("==") <= lock.count("--hash=sha256:")
+
+
+def test_notebooks_are_in_order() -> None:
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02d}" for i in range(1, len(NOTEBOOKS) + 1)]
+    assert len(NOTEBOOKS) >= 6
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_executed_small_and_whole(path: Path) -> None:
+    assert path.stat().st_size < 1_000_000
+    cells = json.loads(path.read_text())["cells"]
+    assert 30 <= len(cells) <= 70
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    counts = [cell["execution_count"] for cell in code]
+    assert counts == list(range(1, len(code) + 1)), "run all cells, once, from the top"
+    assert not [o for cell in code for o in cell["outputs"] if o["output_type"] == "error"]
+    assert not [o for cell in code for o in cell["outputs"] if o.get("name") == "stderr"]
+    lengths = sorted(len("".join(cell["source"]).splitlines()) for cell in code)
+    assert lengths[len(lengths) // 2] <= 8 and lengths[-1] <= 25
+    text = json.dumps([cell["outputs"] for cell in code])
+    assert not re.search(r"0x[0-9a-f]{8,}|/(?:home|root|tmp|Users)/", re.sub(r'"image/png": "[^"]*"', "", text))
+    for word in ("You will learn", "What to remember", "Where the numbers come from", "Exercises"):
+        assert any(word in "".join(cell["source"]) for cell in cells), f"{word} is missing"

@@ -1,0 +1,174 @@
+"""The viewer's Python side: what travels to the page, and the static form."""
+
+import base64
+import io
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import traitlets
+from PIL import Image
+
+from chestlib.annotations import Record
+from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
+from chestlib.viewer import BoxViewer, Embed, pictures, static
+
+HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "\"><b>'", "مرحبا", "x" * 300]
+
+
+def ramp(height=64, width=96):
+    return np.linspace(0, 255, height * width).astype(np.uint8).reshape(height, width)
+
+
+def example(n=3, **options):
+    truth = [Record(f"{i}.png", [[10, 10, 40, 40]], [4], patient=f"p{i}") for i in range(n)]
+    found = [Detections([[12, 10, 42, 40], [50, 5, 60, 20]], [4, 9], [0.9, 0.3])] * n
+    return BoxViewer([ramp()] * n, truth, found, **options)
+
+
+class Parts(HTMLParser):
+    """The elements of a fragment and the text of its scripts, as a browser takes them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.inside = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.inside = dict(attributes).get("type", "module") if tag == "script" else None
+
+    def handle_data(self, data):
+        if self.inside:
+            self.scripts.setdefault(self.inside, []).append(data)
+            self.inside = None
+
+    @property
+    def content(self):
+        return json.loads(self.scripts["application/json"][0])
+
+
+def test_repr_counts_what_is_there():
+    assert repr(example()) == "BoxViewer(3 images, 3 true boxes, 6 detections)"
+    assert repr(BoxViewer(ramp())) == "BoxViewer(1 image)"
+
+
+def test_a_record_brings_image_name_patient_and_truth(tmp_path):
+    Image.fromarray(ramp()).save(tmp_path / "a.png")
+    records = [Record("a.png", [[1, 2, 3, 4.5]], [9], "17", tmp_path / "a.png"), Record("b.png", patient="18")]
+    viewer = BoxViewer(records)
+    assert viewer._study["images"] == [
+        {"name": "a.png", "patient": "17", "truth": [[1, 2, 3, 4.5, 9]], "detections": None},
+        {"name": "b.png", "patient": "18", "truth": [], "detections": None},
+    ]
+    assert viewer._first["width"] == 96
+    assert viewer._message(1) == {"kind": "picture", "index": 1, "error": "the image is missing"}
+
+
+@pytest.mark.parametrize("images", [[ramp(), ramp()], np.stack([ramp(), ramp()]), np.stack([ramp(), ramp()])[:, None]])
+def test_arrays_and_stacks_are_numbered(images):
+    viewer = BoxViewer(images, truth=[([[1, 1, 9, 9]], [3]), None])
+    assert [image["name"] for image in viewer._study["images"]] == ["image 1", "image 2"]
+    assert [image["truth"] for image in viewer._study["images"]] == [[[1, 1, 9, 9, 3]], None]
+
+
+def test_what_cannot_be_shown_is_one_clear_line():
+    with pytest.raises(ChestlibError, match="list of images is empty"):
+        BoxViewer([])
+    with pytest.raises(ChestlibError, match="detections: expected one for each of 2 images, got 1"):
+        BoxViewer([ramp(), ramp()], detections=[Detections.empty()])
+    with pytest.raises(traitlets.TraitError, match="index is 0 to 2; got 3"):
+        example(index=3)
+    with pytest.raises(traitlets.TraitError):
+        example(hidden=["Nodules"])
+    with pytest.raises(ChestlibError, match=r"grey; got uint8 of shape \(4, 4, 3\)"):
+        pictures.grey(np.zeros((4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, bool])
+def test_grey_knows_the_range_of_every_type(dtype):
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    image = pictures.grey(np.array([[0, top]], dtype))
+    assert image.dtype == np.float32
+    assert image.tolist() == [[[0, 1]]]
+
+
+def test_a_picture_travels_when_it_is_asked_for(monkeypatch):
+    viewer = BoxViewer([ramp(), ramp(1500, 3000)])
+    sent = []
+    monkeypatch.setattr(viewer, "send", lambda message, buffers=None: sent.append((message, buffers)))
+    for content in (
+        {"kind": "picture", "index": 0},
+        {"kind": "picture", "index": 1},
+        {"kind": "picture", "index": 2},
+        {},
+    ):
+        viewer._answer(viewer, content, [])
+    assert [message for message, _ in sent] == [
+        {"kind": "picture", "index": 0, "width": 96, "height": 64},
+        {"kind": "picture", "index": 1, "width": 3000, "height": 1500},
+    ]
+    first, second = (np.asarray(Image.open(io.BytesIO(buffers[0]))) for _, buffers in sent)
+    assert (first == ramp()).all()
+    assert second.shape == (512, 1024)
+
+
+def test_another_image_has_another_selection():
+    viewer = example(index=2, selection={"layer": "truth", "box": 0})
+    assert viewer.selection == {"layer": "truth", "box": 0}
+    viewer.index = 1
+    assert viewer.selection is None
+
+
+def test_a_cell_holds_every_form_and_stays_small():
+    noise = np.random.default_rng(0).normal(0.5, 0.02, (1024, 1024)).clip(0, 1)
+    data, _ = BoxViewer([noise] * 20, index=18)._repr_mimebundle_()
+    assert data["text/plain"] == "BoxViewer(20 images)"
+    assert data["application/vnd.jupyter.widget-view+json"]
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (384, 384)
+    assert sum(len(str(form)) for form in data.values()) < 450_000
+    parts = Parts(data["text/html"])
+    assert len(parts.scripts["image/jpeg"]) == 6
+    assert parts.content["state"]["index"] == 4
+    assert parts.content["state"]["_study"]["note"].startswith("6 of 20 images")
+
+
+def test_a_report_may_ask_for_more(monkeypatch):
+    monkeypatch.setenv("CHESTLIB_EMBED", "24x768")
+    assert Embed.in_notebook() == Embed(24, 768, 85)
+
+
+def test_hostile_names_stay_text():
+    viewer = BoxViewer([ramp()] * 5, names=HOSTILE, patients=HOSTILE)
+    fragment = static.fragment(viewer._state(), viewer._sources, Embed())
+    parts = Parts(fragment)
+    assert parts.tags == ["div", "img", *["script"] * 7]
+    assert [image["name"] for image in parts.content["state"]["_study"]["images"]] == HOSTILE
+
+
+def test_the_script_can_be_shared_by_a_page():
+    viewer = example()
+    fragment = static.fragment(viewer._state(), viewer._sources, Embed())
+    slim = static.without_script(fragment)
+    assert static.is_viewer(fragment) and static.is_viewer(slim)
+    assert static.script() in fragment
+    assert Parts(slim).scripts.keys() == {"application/json", "image/jpeg"}
+    assert Parts(slim).content == Parts(fragment).content
+
+
+def test_a_missing_image_does_not_spoil_a_page(tmp_path):
+    path = BoxViewer([Record("gone.png"), ramp()]).to_html(tmp_path / "page.html")
+    text = path.read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert Parts(text).content["pictures"] == ["the image is missing", [96, 64]]
+
+
+def test_a_saved_notebook_keeps_the_static_form():
+    data, _ = example()._repr_mimebundle_()
+    cell = {"cell_type": "code", "outputs": [{"output_type": "display_data", "data": data}, {"output_type": "stream"}]}
+    notebook = {"metadata": {"widgets": {}, "kernelspec": {}}, "cells": [cell, {"cell_type": "markdown"}]}
+    static.without_widgets(notebook)
+    assert notebook["metadata"] == {"kernelspec": {}}
+    assert set(data) == {"text/plain", "text/html", "image/png"}
