@@ -1,15 +1,14 @@
 """Stage 1: SimpleCNN says normal or diseased, as one logit.
 
-With the default settings (width 16, depth 5) and an image of 224 x 224:
+With the default settings (width 16, depth 4) and an image of 224 x 224:
 
-    input                       1 x 224 x 224
-    block 1   conv 3x3 x 2     16 x 112 x 112
-    block 2   conv 3x3 x 2     32 x  56 x  56
-    block 3   conv 3x3 x 2     64 x  28 x  28
-    block 4   conv 3x3 x 2    128 x  14 x  14
-    block 5   conv 3x3 x 2    128 x   7 x   7
-    pool      mean and max    256
-    dropout, linear             1  (a logit: no Sigmoid, BCEWithLogitsLoss brings its own)
+    input                            1 x 224 x 224
+    block 1   conv 5x5, stride 2    16 x 112 x 112
+    block 2   pool, conv 3x3 x 2    32 x  56 x  56
+    block 3   pool, conv 3x3 x 2    64 x  28 x  28
+    block 4   pool, conv 3x3 x 2   128 x  14 x  14
+    pool      mean and max         256
+    dropout, linear                  1  (a logit: no Sigmoid, BCEWithLogitsLoss brings its own)
 """
 
 from __future__ import annotations
@@ -27,17 +26,18 @@ from chestlib.recipe import RecipeModule
 from chestlib.settings import ClassifierSettings
 
 
+def convolution(inside: int, outside: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
+    """Convolution, normalisation, ReLU."""
+    return [
+        nn.Conv2d(inside, outside, size, stride, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outside),
+        nn.ReLU(inplace=True),
+    ]
+
+
 def block(inside: int, outside: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, then half the size."""
-    return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outside),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(2),
-        nn.Conv2d(outside, outside, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outside),
-        nn.ReLU(inplace=True),
-    )
+    """Half the size, then two 3 x 3 convolutions."""
+    return nn.Sequential(nn.MaxPool2d(2), *convolution(inside, outside), *convolution(outside, outside))
 
 
 class SimpleCNN(nn.Module):
@@ -53,10 +53,12 @@ class SimpleCNN(nn.Module):
         Before the last layer.
     """
 
-    def __init__(self, width: int = 16, depth: int = 5, dropout: float = 0.1) -> None:
+    def __init__(self, width: int = 16, depth: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
-        channels = [1, *(min(width * 2**i, max(128, width)) for i in range(depth))]
-        self.blocks = nn.Sequential(*(block(a, b) for a, b in pairwise(channels)))
+        channels = [min(width * 2**i, max(128, width)) for i in range(depth)]
+        # At full size a convolution costs most and sees least, so the first one already halves the image.
+        first = nn.Sequential(*convolution(1, width, 5, stride=2))
+        self.blocks = nn.Sequential(first, *(block(a, b) for a, b in pairwise(channels)))
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * channels[-1], 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

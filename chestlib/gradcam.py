@@ -24,7 +24,7 @@ def cam(model: Classifier | SimpleCNN, image: torch.Tensor, block: int = -1) -> 
     image : (1, H, W) float32
         In [0, 1], at the model's size.
     block : int
-        The last one knows most and sees coarsest: 7 x 7 cells at 224 pixels.
+        The last one knows most and sees coarsest: 14 x 14 cells at 224 pixels.
 
     Returns
     -------

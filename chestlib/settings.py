@@ -57,12 +57,12 @@ class ClassifierSettings(FitSettings):
     """
 
     image_size: int = 224
-    epochs: int = 10
+    epochs: int = 14
     batch_size: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 0.02
     width: int = 16
-    depth: int = 5
+    depth: int = 4
     dropout: float = 0.1
     augment: float = 0.5
     specificity_floor: float = 0.70
@@ -75,7 +75,7 @@ class DetectorSettings(FitSettings):
     Parameters
     ----------
     trunk : str
-        `resnet18`, `resnet34` or `resnet50`.
+        `resnet10`, `resnet18`, `resnet34` or `resnet50`.
     weights : str
         `none`, `imagenet` (trunk only) or `coco` (the whole detector; resnet50 with the stock widths).
     fpn_channels, head_units : int
@@ -134,11 +134,11 @@ class Profile:
     resamples: int = 1000
 
 
-QUICK = Profile(name="quick", phantom=(800, 200))
+QUICK = Profile(name="quick", phantom=(1200, 200))
 FULL = Profile(
     name="full",
     phantom=(3000, 600),
-    classifier=ClassifierSettings(epochs=40, width=32, ema=0.998, workers=8, patience=12),
+    classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, workers=8, patience=12),
     detector=DetectorSettings(
         image_size=800,
         epochs=24,

@@ -33,7 +33,7 @@ def suggest(trial: optuna.Trial, base: ClassifierSettings) -> ClassifierSettings
     """The settings of a trial: the six that are searched, the rest from `base`."""
     return replace(
         base,
-        learning_rate=trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),
+        learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
         weight_decay=trial.suggest_float("weight_decay", 1e-3, 1e-1, log=True),
         width=trial.suggest_categorical("width", [8, 16, 24]),
         dropout=trial.suggest_float("dropout", 0.0, 0.4, step=0.1),

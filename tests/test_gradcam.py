@@ -15,7 +15,7 @@ def brightness() -> SimpleCNN:
     for name, value in network.named_parameters():
         centre = torch.zeros_like(value)
         if name.endswith("weight") and value.ndim == 4:
-            centre[:, :, 1, 1] = 1.0
+            centre[:, :, value.shape[2] // 2, value.shape[3] // 2] = 1.0
         torch.nn.init.ones_(value) if value.ndim == 2 else value.data.copy_(centre)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -21,6 +21,10 @@ VERSION = 1
 """Of the pictures: a data set of another version is not taken for this one."""
 
 
+_SHARED = 0.25
+"""Share of the test images drawn without regard to whose other images are in train."""
+
+
 @dataclass(frozen=True)
 class _Job:
     path: Path
@@ -118,8 +122,14 @@ def plan(out: Path, train: int, test: int, size: int, seed: int) -> list[_Job]:
         visits += [(patient, k) for k in range(count)]
         patient += 1
     visits = visits[:total]
+    # Most test patients are in test alone, the others in both parts: a patient-clean split pays for them.
+    owner = np.array([patient for patient, _ in visits])
     in_test = np.zeros(total, bool)
-    in_test[rng.choice(total, test, replace=False)] = True
+    for patient in rng.permutation(owner[-1] + 1):
+        own = owner == patient
+        if in_test.sum() + own.sum() <= (1 - _SHARED) * test:
+            in_test |= own
+    in_test[rng.choice(np.flatnonzero(~in_test), test - int(in_test.sum()), replace=False)] = True
     return [
         _Job(
             out / ("test_data" if in_test[i] else "train_data") / f"{i + 1:05d}.png",
