@@ -17,6 +17,7 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -31,6 +32,14 @@ from chestlib.recipe import RecipeModule
 from chestlib.settings import DetectorSettings
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+TRUNKS = {
+    "resnet10": (BasicBlock, (1, 1, 1, 1)),
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+}
+"""Block and number of blocks a stage: He et al., arXiv:1512.03385, table 1; resnet10 halves resnet18."""
 
 
 class GreyFasterRCNN(FasterRCNN):
@@ -63,14 +72,16 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
     ChestlibError
         For an unknown trunk or weights, or COCO weights with other widths than the stock's.
     """
-    if settings.trunk not in ("resnet18", "resnet34", "resnet50"):
-        raise ChestlibError(f"trunk {settings.trunk!r}: unknown; use resnet18, resnet34 or resnet50")
+    if settings.trunk not in TRUNKS:
+        raise ChestlibError(f"trunk {settings.trunk!r}: unknown; use one of {', '.join(TRUNKS)}")
     if settings.weights not in ("none", "imagenet", "coco"):
         raise ChestlibError(f"weights {settings.weights!r}: unknown; use none, imagenet or coco")
+    if settings.weights == "imagenet" and settings.trunk == "resnet10":
+        raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
     channels, levels = settings.fpn_channels, ["0", "1", "2", "3"]
     scratch = settings.weights == "none"
     norm = nn.BatchNorm2d if scratch else models.detection.faster_rcnn.misc_nn_ops.FrozenBatchNorm2d
-    trunk = getattr(models, settings.trunk)(weights=None, norm_layer=norm)
+    trunk = ResNet(*TRUNKS[settings.trunk], norm_layer=norm)
     if pretrained and settings.weights == "imagenet":
         _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)
     widths = [trunk.inplanes // 8 * 2**i for i in range(4)]
