@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from textwrap import fill
 
 import cv2
 import numpy as np
@@ -282,7 +283,7 @@ def gallery(path: Path) -> None:
     figure, axes = plots.grid(12, 4, 2.9)
     for axis, i in zip(axes, sorted(chosen), strict=True):
         image, record = pictures[i]
-        plots.xray(axis, image[None] / np.float32(255), ", ".join(record.findings) or "normal")
+        plots.xray(axis, image[None] / np.float32(255), fill(", ".join(record.findings) or "normal", 40))
         plots.boxes(axis, record.boxes, record.labels, names=False)
     figure.suptitle("Phantoms: drawn, not measured", x=0.01, ha="left", fontsize=11)
     plots.save(figure, path)

@@ -93,24 +93,24 @@ class DetectorSettings(FitSettings):
         arXiv:1908.03195); 0 switches it off.
     """
 
-    image_size: int = 256
-    epochs: int = 5
+    image_size: int = 192
+    epochs: int = 3
     batch_size: int = 8
-    learning_rate: float = 4e-4
+    learning_rate: float = 8e-4
     weight_decay: float = 0.05
-    trunk: str = "resnet18"
+    trunk: str = "resnet10"
     weights: str = "none"
     fpn_channels: int = 64
     head_units: int = 256
     regions: int = 64
-    proposals: int = 300
+    proposals: int = 100
     anchor_sizes: tuple[float, ...] = (0.03, 0.07, 0.14, 0.27, 0.5)
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     score_floor: float = 0.02
     nms_iou: float = 0.4
     max_detections: int = 50
-    repeat_threshold: float = 0.1
-    augment: float = 0.5
+    repeat_threshold: float = 0.2
+    augment: float = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +155,8 @@ FULL = Profile(
         validate_every=2,
         patience=4,
         max_detections=100,
+        repeat_threshold=0.1,
+        augment=0.5,
     ),
     tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
     resamples=2000,

@@ -76,29 +76,29 @@ def _nodule(p: Patch) -> np.ndarray:
 def _calcification(p: Patch) -> np.ndarray:
     depth = np.clip(p.inside(wobble=0.12), 0, 1)
     grains = _ramp(p.noise(max(5, min(p.shape) / 4), 2) + 0.5, 0.6)
-    return p.rng.uniform(0.9, 1.5) * np.sqrt(depth) * (0.35 + 0.65 * grains)
+    return p.rng.uniform(1.4, 2.2) * np.sqrt(depth) * (0.35 + 0.65 * grains)
 
 
 def _consolidation(p: Patch) -> np.ndarray:
     soft = _ramp(p.inside(wobble=0.07) + 0.10 * p.noise(60, 3) * (p.inside(2.6) > 0.12), 0.5)
     patches = 0.35 + 0.65 * _ramp(p.noise(48, 4) + 1.0, 2.0)
-    return p.rng.uniform(0.4, 0.75) * soft * patches
+    return p.rng.uniform(0.5, 0.85) * soft * patches
 
 
 def _effusion(p: Patch) -> np.ndarray:
     climb = np.clip((p.x + 1) / 2, 0, 1)
-    level = 0.55 - 1.5 * climb**2.5 + 0.05 * np.sin(3 * p.x)
-    return p.rng.uniform(0.8, 1.1) * _ramp(p.y - level, 0.25) * _ramp(1.02 - p.y, 0.2) * _ramp(p.x + 1.02, 0.25)
+    level = 0.2 - 1.15 * climb**1.8 + 0.05 * np.sin(3 * p.x)
+    return p.rng.uniform(0.8, 1.1) * _ramp(p.y - level, 0.16) * _ramp(1.02 - p.y, 0.2) * _ramp(p.x + 1.02, 0.25)
 
 
 def _emphysema(p: Patch) -> np.ndarray:
     walls = _ramp(0.10 - np.abs(p.noise(70, 1)), 0.10)
-    return _ramp(p.inside(5), 0.16) * (-p.rng.uniform(0.28, 0.4) + 0.16 * walls)
+    return _ramp(p.inside(5), 0.16) * (-p.rng.uniform(0.38, 0.5) + 0.2 * walls)
 
 
 def _fibrosis(p: Patch) -> np.ndarray:
-    net = _ramp(0.22 - np.abs(p.noise(26, 1)), 0.2) + 0.8 * _ramp(0.25 - np.abs(p.noise(16, 1)), 0.25)
-    return p.rng.uniform(0.28, 0.42) * _ramp(p.inside(3.5), 0.3) * (0.15 + net)
+    net = _ramp(0.22 - np.abs(p.noise(42, 1)), 0.2) + 0.8 * _ramp(0.25 - np.abs(p.noise(27, 1)), 0.25)
+    return p.rng.uniform(0.24, 0.34) * _ramp(p.inside(3.5), 0.3) * (0.15 + net)
 
 
 def _fracture(p: Patch) -> np.ndarray:
@@ -107,12 +107,12 @@ def _fracture(p: Patch) -> np.ndarray:
     c, s = np.cos(p.angle), np.sin(p.angle)
     along, across = c * x + s * y, c * y - s * x
     side, size = np.sign(along), np.hypot(w, h)
-    shift = side * p.rng.uniform(5, 9) * p.rng.choice([-1, 1]) + np.abs(along) * p.rng.uniform(-0.15, 0.15)
+    shift = side * p.rng.uniform(7, 12) * p.rng.choice([-1, 1]) + np.abs(along) * p.rng.uniform(-0.15, 0.15)
     old = np.exp(-((across / 12) ** 6))
     new = np.exp(-(((across - shift) / 12) ** 6)) * _ramp(np.abs(along) - 2.5, 3)
     ends = np.exp(-(((np.abs(along) - 7) / 4) ** 2)) * new
     near = _ramp(p.inside(4), 0.25)
-    return near * (0.05 + 0.45 * (new - old) + 0.4 * ends) + 0.03 * near * (np.abs(along) < size)
+    return near * (0.06 + 0.62 * (new - old) + 0.55 * ends) + 0.03 * near * (np.abs(along) < size)
 
 
 def _pneumothorax(p: Patch) -> np.ndarray:
@@ -120,7 +120,7 @@ def _pneumothorax(p: Patch) -> np.ndarray:
     edge = (((p.x + 1) / bend) ** 2 + ((1 - p.y) / bend) ** 2) ** 0.5 - 1 + 0.02 * np.sin(4 * p.x + 3 * p.y)
     near = _ramp(1.01 - np.abs(p.x), 0.06) * _ramp(1.01 - np.abs(p.y), 0.06)
     line = np.exp(-((edge * min(p.shape) * bend / 4 / 1.6) ** 2))
-    return near * (-p.rng.uniform(0.26, 0.38) * _ramp(edge, 0.03) + 0.2 * line)
+    return near * (-p.rng.uniform(0.42, 0.55) * _ramp(edge, 0.03) + 0.3 * line)
 
 
 def _atelectasis(p: Patch) -> np.ndarray:
@@ -128,11 +128,11 @@ def _atelectasis(p: Patch) -> np.ndarray:
     tilt = p.rng.uniform(-0.5, 0.5)
     rise = p.y - tilt * p.x
     plates = sum(
-        np.exp(-(((rise - at) * h / 2 / p.rng.uniform(4, 8)) ** 2))
+        np.exp(-(((rise - at) * h / 2 / p.rng.uniform(6, 11)) ** 2))
         for at in p.rng.uniform(-0.5, 0.5, 1 + (h > 60) + (h > 140))
     )
     lobe = _ramp(rise + 0.55, 0.08) * _ramp(1.2 - rise, 0.9) if h > 0.5 * w else 0.4
-    return _ramp(p.inside(5), 0.15) * (0.08 + 0.3 * lobe + 0.42 * np.minimum(plates, 1.2))
+    return _ramp(p.inside(5), 0.15) * (0.12 + 0.45 * lobe + 0.6 * np.minimum(plates, 1.2))
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ _STYLE: dict[str, _Style] = {
     "Consolidation": _Style(_consolidation, 0.87, 0.35),
     "Effusion": _Style(_effusion, 0.95, 0.35),
     "Emphysema": _Style(_emphysema, 0.93, 0.35),
-    "Fibrosis": _Style(_fibrosis, 0.92),
+    "Fibrosis": _Style(_fibrosis, 0.92, 0.35),
     "Fracture": _Style(_fracture, 0.91),
     "Mass": _Style(_mass, 0.97),
     "Nodule": _Style(_nodule, 0.95),
