@@ -1,42 +1,58 @@
 """Execute notebooks in place, as they are committed: quick profile, phantom, no widget state, no times.
 
-`python notebooks/execute.py` for all of them, or `python notebooks/execute.py 03 05`.
+`python notebooks/execute.py` for all of them, or `python notebooks/execute.py 03 05`. The solutions of the exercises
+are executed with their chapters; the exercises stay as they are, unsolved.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 from chestlib.viewer import static
 
 HERE = Path(__file__).parent
 
 
+def smaller(picture: str) -> str:
+    """A base64 PNG in 256 colours, which is enough for grey images and a few hues, where that saves space."""
+    buffer = io.BytesIO()
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return min(picture, base64.b64encode(buffer.getvalue()).decode(), key=len)
+
+
 def execute(path: Path) -> None:
     """Run all cells from the top and write the notebook back."""
     notebook = nbformat.read(path, 4)
-    resources = {"metadata": {"path": str(HERE)}}
+    resources = {"metadata": {"path": str(path.parent)}}
     NotebookClient(
         notebook, timeout=1800, kernel_name="python3", resources=resources, store_widget_state=False
     ).execute()
     static.without_widgets(notebook)
     for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = smaller(output.data["image/png"])
+    for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when each cell ran: another diff every time
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)
-    print(f"{path.name}: {len(notebook.cells)} cells, {path.stat().st_size // 1000} kB")
+    print(f"{path.relative_to(HERE)}: {len(notebook.cells)} cells, {path.stat().st_size // 1000} kB")
 
 
 def main(chosen: list[str]) -> None:
     """Execute the notebooks whose numbers are given, or all."""
     for name in ("CHESTLIB_DATA", "CHESTLIB_PROFILE"):
         os.environ.pop(name, None)
-    for path in sorted(HERE.glob("[0-9]*.ipynb")):
+    for path in sorted([*HERE.glob("[0-9]*.ipynb"), *HERE.glob("solutions/[0-9]*.ipynb")]):
         if not chosen or path.name[:2] in chosen:
             execute(path)
 
