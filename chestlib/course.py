@@ -37,8 +37,9 @@ def runs_folder() -> Path:
 
 
 def figures_folder() -> Path:
-    """Where the notebooks save their figures."""
-    return home() / "figures"
+    """Where the notebooks save their figures: the committed ones are those of the quick phantom, and stay so."""
+    other = os.environ.get("CHESTLIB_DATA") or os.environ.get("CHESTLIB_PROFILE", "quick") != "quick"
+    return runs_folder() / "figures" if other else home() / "figures"
 
 
 def notebooks() -> list[Path]:

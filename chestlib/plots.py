@@ -104,7 +104,7 @@ def gallery(records: Sequence[Record], columns: int = 4, size: float = 3.0) -> F
     figure, axes = grid(len(records), columns, size)
     for axis, record in zip(axes, records, strict=True):
         image = images.read(record.path)
-        xray(axis, image, record.file_name + (f"  patient {record.patient}" if record.patient else ""))
+        xray(axis, image, record.file_name + (f"\npatient {record.patient}" if record.patient else ""))
         boxes(axis, record.boxes, record.labels)
     return figure
 
