@@ -9,14 +9,15 @@ import numpy as np
 
 from chestlib.annotations import Record
 from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
 from chestlib.phantom.anatomy import SIZE, Frame, sample_anatomy, sample_view
 from chestlib.phantom.film import expose
 from chestlib.phantom.lesions import draw
-from chestlib.phantom.sampling import Lesion, findings_at, sample_lesions
+from chestlib.phantom.sampling import GOLDEN, Lesion, findings_at, sample_lesions
 from chestlib.phantom.tissue import project
 
-# Steps of the two-dimensional low-discrepancy sequence built on the plastic number (Roberts, 2018).
-_STEPS = np.array([0.7548776662466927, 0.5698402909980532])
+_BLOCK = 256
+"""Images whose findings and sizes are spread together."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,22 @@ def plan_visit(visit: Visit) -> tuple[Frame, list[Lesion], np.random.Generator]:
         sample_anatomy(np.random.default_rng([*visit.patient, 0])),
         sample_view(np.random.default_rng([*visit.patient, 1, visit.number])),
     )
-    offset = np.random.default_rng(visit.patient[:-1] or 0).random(2)
-    which, size = (offset + visit.index * _STEPS) % 1
     rng = np.random.default_rng([*visit.patient, 2, visit.number])
-    lesions = sample_lesions(rng, findings_at(which), frame, size)
+    lesions = sample_lesions(rng, *_spread(visit), frame)
     return frame, lesions, np.random.default_rng([*visit.patient, 3, visit.number])
+
+
+def _spread(visit: Visit) -> tuple[list[str], dict[str, float]]:
+    """The findings of an image, and the quantile of size that each one's next box is due.
+
+    The golden ratio spreads the findings over the images of a series, and the sizes over those with the finding.
+    """
+    first = visit.index - visit.index % _BLOCK
+    offset, *sizes = np.random.default_rng([*visit.patient[:-1], 4, first]).random(1 + len(FINDINGS))
+    shown = findings_at((offset + np.arange(visit.index - first + 1) * GOLDEN) % 1)
+    due = (np.array(sizes) + shown[:-1].sum(0) * GOLDEN) % 1
+    here = np.flatnonzero(shown[-1])
+    return [FINDINGS[i] for i in here], {FINDINGS[i]: float(due[i]) for i in here}
 
 
 def render_visit(visit: Visit, size: int = SIZE, findings: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -31,6 +31,7 @@ _PAIR = (
 _NONE, _MANY = 0.21, 0.19
 
 GOLDEN = 0.6180339887498949
+_SILVER = 0.4142135623730951
 _LEVELS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 1.0)
 
 
@@ -65,7 +66,7 @@ class BoxLaw:
 
 LAWS: dict[str, BoxLaw] = {
     "Atelectasis": BoxLaw(
-        (36, 49, 82, 122, 167, 203, 252, 380, 450), (-0.44, 0.86, 0.47), (0.58, -0.22, 0.16), (0.73, -0.13, 0.16),
+        (36, 49, 82, 122, 167, 203, 252, 380, 450), (-0.44, 0.86, 0.40), (0.60, -0.22, 0.16), (0.73, -0.13, 0.16),
         0.57, (0.157, 0.03, 0.0), 0.95,
     ),
     "Calcification": BoxLaw(
@@ -77,7 +78,7 @@ LAWS: dict[str, BoxLaw] = {
         0.46, (0.526, 0.06, 0.1), 0.96,
     ),
     "Effusion": BoxLaw(
-        (40, 52, 79, 131, 244, 328, 413, 479, 520), (0.19, 0.12, 0.45), (0.65, -0.24, 0.15), (0.78, -0.14, 0.15),
+        (40, 52, 79, 131, 244, 328, 413, 479, 520), (0.09, 0.12, 0.45), (0.65, -0.24, 0.15), (0.78, -0.14, 0.15),
         0.56, (0.447, 0.03, 0.1), 0.97,
     ),
     "Emphysema": BoxLaw(
@@ -93,7 +94,7 @@ LAWS: dict[str, BoxLaw] = {
         0.44, (0.387, 0.46, 0.5), 0.47,
     ),
     "Mass": BoxLaw(
-        (90, 96, 105, 123, 147, 174, 204, 300, 330), (0.19, -0.07, 0.25), (0.43, 0.0, 0.21), (0.57, -0.1, 0.19),
+        (92, 98, 107, 126, 151, 178, 208, 305, 335), (0.19, -0.07, 0.25), (0.43, 0.0, 0.21), (0.57, -0.1, 0.19),
         0.46, (0.116, 0.15, 0.5), 0.6,
     ),
     "Nodule": BoxLaw(
@@ -136,14 +137,15 @@ def _sets() -> tuple[np.ndarray, np.ndarray]:
     return sets.astype(bool), np.cumsum(p / p.sum())
 
 
-def findings_at(u: float) -> list[str]:
-    """The findings at quantile u in [0, 1) of their joint distribution; [] for a normal image."""
+def findings_at(u: np.ndarray) -> np.ndarray:
+    """The findings (n, 10) bool at quantiles u (n,) in [0, 1) of their joint distribution."""
     sets, cumulative = _sets()
-    row = sets[min(int(np.searchsorted(cumulative, u, side="right")), len(sets) - 1)]
-    return [name for name, there in zip(FINDINGS, row, strict=True) if there]
+    return sets[np.minimum(np.searchsorted(cumulative, u, side="right"), len(sets) - 1)]
 
 
-def sample_lesions(rng: np.random.Generator, names: list[str], frame: Frame, u: float) -> list[Lesion]:
+def sample_lesions(
+    rng: np.random.Generator, names: list[str], quantiles: dict[str, float], frame: Frame
+) -> list[Lesion]:
     """Lesions of these findings in a chest, each with the box it is to fill.
 
     Parameters
@@ -151,9 +153,9 @@ def sample_lesions(rng: np.random.Generator, names: list[str], frame: Frame, u: 
     rng : Generator
     names : list of str
         The findings of the image.
+    quantiles : dict
+        Of the size of each finding's first lesion, in [0, 1); those of its others are spread from there.
     frame : Frame
-    u : float
-        Quantile of the size of the first lesion, in [0, 1); those of the others are spread from there.
     """
     lesions = []
     for name in names:
@@ -164,7 +166,7 @@ def sample_lesions(rng: np.random.Generator, names: list[str], frame: Frame, u: 
         for k in range(count):
             if k > 0 and rng.random() < (law.across if k == 1 else 0.5):
                 side = -side
-            quantile = (u + len(lesions) * GOLDEN) % 1
+            quantile = (quantiles[name] + k * _SILVER) % 1
             box, seed = _box(rng, name, side, frame, quantile), int(rng.integers(2**31))
             contrast = float(rng.normal(*_CONTRAST[name])) if name in _CONTRAST else None
             lesions.append(Lesion(ID[name], side, box, seed, contrast))
@@ -186,7 +188,7 @@ def _box(
     if name == "Effusion":  # gathers in the costophrenic angle
         x, y = lateral - side * (w / 2 + 14 * rng.normal()), y1 - h / 2 - 32 - 24 * rng.normal()
     if name == "Pneumothorax" and rng.random() < 0.75:  # rises to the apex
-        x, y = lateral - side * (w / 2 + 30 + 20 * rng.normal()), y0 + h / 2 + 10 * rng.normal()
+        x, y = lateral - side * (w / 2 + 90 + 20 * rng.normal()), y0 + h / 2 + 10 * rng.normal()
     w, h = min(w, x1 - x0), min(h, y1 - y0)
     x, y = np.clip(x, x0 + w / 2, x1 - w / 2), np.clip(y, y0 + h / 2, y1 - h / 2)
     if name == "Fracture":
