@@ -1,7 +1,6 @@
 """What the quick profile reaches on the phantom: both stages, several seeds, test part used once each.
 
-    python benchmarks/quality.py [--seeds 0 1 2]     measure: figures/quality.json, and the table in README.md
-    python benchmarks/quality.py --table             only write the table in README.md anew
+    python benchmarks/quality.py [--seeds 0 1 2]     writes figures/quality.json, and prints it as a table
 
 A seed is that of the phantom, of the split and of the training. The image cache is built before the clock starts;
 stage 1's seconds are tuning and training together, both without the scoring of the test part.
@@ -19,7 +18,6 @@ from typing import Any
 
 TOP = Path(__file__).parents[1]
 FILE = TOP / "figures" / "quality.json"
-BEGIN, END = "<!-- quality: python benchmarks/quality.py -->\n", "<!-- /quality -->"
 
 
 def measure(seed: int) -> dict[str, Any]:
@@ -100,23 +98,12 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_readme(results: list[dict[str, Any]]) -> None:
-    """Put the table between its marks in README.md."""
-    readme = TOP / "README.md"
-    before, rest = readme.read_text().split(BEGIN)
-    readme.write_text(before + BEGIN + "\n" + table(results) + "\n" + END + rest.split(END)[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--table", action="store_true", help="write the README's table from figures/quality.json")
     options = parser.parse_args()
-    if not options.table:
-        results = [measure(seed) for seed in options.seeds]
-        FILE.write_text(json.dumps(results, indent=1) + "\n")
-    results = json.loads(FILE.read_text())
-    write_readme(results)
+    results = [measure(seed) for seed in options.seeds]
+    FILE.write_text(json.dumps(results, indent=1) + "\n")
     print(table(results))
 
 

@@ -6,6 +6,7 @@ Source of the format: github.com/Deepwise-AILab/ChestX-Det10-Dataset.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from chestlib.files import read_json, write_atomically
 from chestlib.findings import FINDINGS, NAME
 
 LARGEST = float(np.finfo(np.float32).max)
+LONGEST = 400
+"""Characters of a problem: what a broken file holds may be quoted in it."""
 DECIMALS = 3
 """Coordinates are written to a thousandth of a pixel, in every format."""
 
@@ -124,6 +127,8 @@ class Reading:
 
     def error(self, file: Path, record: int | None, message: str) -> None:
         """Note what is wrong."""
+        message = message.encode("utf-8", "backslashreplace").decode()
+        message = message if len(message) <= LONGEST else f"{message[:LONGEST]} …"
         self.problems.append(Problem("error", str(file), record, message))
 
     def finish(self) -> None:
@@ -190,6 +195,11 @@ class Reading:
 
 def _inside(file_name: str) -> bool:
     path = PurePosixPath(file_name)
+    try:
+        if max(map(len, map(os.fsencode, path.parts)), default=0) > 255:  # no file system has such names
+            return False
+    except UnicodeEncodeError:
+        return False
     return bool(path.name) and not path.is_absolute() and ".." not in path.parts and not set("\\\0") & set(file_name)
 
 

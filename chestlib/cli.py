@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chestlib.console import bar, errors
+from chestlib.console import bar, complain, errors
 from chestlib.errors import ChestlibError
 
 app = typer.Typer(
@@ -37,13 +37,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except ChestlibError as error:
-        errors.print(" ".join(str(error).split()), markup=False)
+        complain(error)
         sys.exit(2)
     except OSError as error:  # a full disk, a read-only folder: what existed is intact, writes are atomic
-        errors.print(
-            f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder",
-            markup=False,
-        )
+        complain(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder")
         sys.exit(2)
     except KeyboardInterrupt:
         errors.print("interrupted; the same command goes on where it can")
@@ -247,8 +244,9 @@ def predict(
         results = pipeline.predict(files, model, out, progress=tell)
     failed = [result for result in results if result.error]
     for result in failed:
-        errors.print(result.error, markup=False)
-    print(f"{out}: {len(results) - len(failed)} of {len(results)} images predicted")
+        complain(result.error)
+    if len(failed) < len(results):
+        print(f"{out}: {len(results) - len(failed)} of {len(results)} images predicted")
     if failed:
         raise typer.Exit(2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+LONGEST = 600
+"""Characters of an error: a broken file may be quoted in it."""
+
+
+def complain(error: object) -> None:
+    """An error as one line on standard error."""
+    errors.print(textwrap.shorten(str(error), LONGEST, placeholder=" …"), markup=False)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class Detections:
             labels = np.array([ID[item["finding"]] for item in items], np.int64)
         except KeyError as error:
             raise ChestlibError(f"a detection has no or an unknown {error.args[0]!r}") from None
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise ChestlibError(f"a detection is not of the form finding, box, score: {error}") from None
         return cls(boxes, labels, scores)
 

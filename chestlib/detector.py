@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torchvision import models
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -20,6 +22,8 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.ops.misc import FrozenBatchNorm2d
+from torchvision.ops.poolers import LevelMapper
 
 from chestlib.annotations import Record
 from chestlib.datasets import Target
@@ -47,6 +51,65 @@ class GreyFasterRCNN(FasterRCNN):
 
     def forward(self, images: Sequence[torch.Tensor], targets: list[Target] | None = None) -> Any:
         return super().forward([image.expand(3, -1, -1) for image in images], targets)
+
+
+class FrozenBatchNorm(FrozenBatchNorm2d):
+    """A norm that does not learn, as one kernel; torchvision's turns bfloat16 features into float32."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+class RoIAlign(MultiScaleRoIAlign):
+    """torchvision's RoIAlign (He et al., arXiv:1703.06870) for the levels at strides 4, 8, 16 and 32, fast on a CPU.
+
+    torchvision's CPU kernel keeps to one thread. But a bin is only a weighted sum of 4 k^2 pixels (k x k samples of
+    four neighbours each), and `embedding_bag` sums those with all threads, all regions and levels in one call. Other
+    devices take torchvision's kernel.
+    """
+
+    def forward(
+        self, features: dict[str, torch.Tensor], boxes: list[torch.Tensor], image_shapes: list[tuple[int, int]]
+    ) -> torch.Tensor:
+        """Maps {name: (b, c, h, w)} and a list of b boxes (n, 4) to (sum of n, c, bins, bins)."""
+        maps = [features[name] for name in self.featmap_names]
+        if maps[0].device.type != "cpu":
+            return super().forward(features, boxes, image_shapes)
+        channels, bins, k = maps[0].shape[1], self.output_size[0], self.sampling_ratio
+        pixels = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, channels) for level in maps])
+        if torch.is_grad_enabled():
+            pixels = pixels.float()  # gradients add up there
+        level = LevelMapper(2, 1 + len(maps))(boxes)
+        sizes = torch.tensor([m.shape[-2:] for m in maps])
+        areas = sizes.prod(1)
+        height, width = sizes[level].unbind(1)
+        image = torch.arange(len(boxes)).repeat_interleave(torch.tensor([len(b) for b in boxes]))
+        first = (len(boxes) * (areas.cumsum(0) - areas))[level] + image * areas[level]
+        x1, y1, x2, y2 = (torch.cat(boxes) / 2.0 ** (level + 2)[:, None]).unbind(1)
+        rows, row_weights = _bilinear(y1, y2, height, bins, k)
+        columns, column_weights = _bilinear(x1, x2, width, bins, k)
+        index = (first[:, None, None] + rows * width[:, None, None])[:, :, None, :, None] + columns[:, None, :, None]
+        weights = row_weights[:, :, None, :, None] * column_weights[:, None, :, None]
+        pooled = functional.embedding_bag(
+            index.flatten(3).flatten(0, 2), pixels, mode="sum",
+            per_sample_weights=weights.flatten(3).flatten(0, 2).to(pixels.dtype),
+        )  # fmt: skip
+        return pooled.reshape(-1, bins, bins, channels).permute(0, 3, 1, 2)
+
+
+def _bilinear(
+    start: torch.Tensor, stop: torch.Tensor, length: torch.Tensor, bins: int, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels that the k samples of each bin of start..stop read on one axis, and their weights, each (n, bins, 2 k)."""
+    steps = (torch.arange(bins * k) + 0.5) / (bins * k)
+    at = start[:, None] + (stop - start).clamp(min=1)[:, None] * steps
+    last = length[:, None] - 1
+    inside = (at >= -1) & (at <= last + 1)
+    at = at.clamp(min=0).minimum(last)
+    low = at.floor()
+    weights = torch.stack([1 - (at - low), at - low], -1) * (inside / k)[..., None]
+    pixels = torch.stack([low, (low + 1).minimum(last)], -1).long()
+    return pixels.reshape(-1, bins, 2 * k), weights.reshape(-1, bins, 2 * k)
 
 
 def anchors(settings: DetectorSettings, image_size: int | None = None) -> list[tuple[float, float]]:
@@ -80,7 +143,8 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
     channels, levels = settings.fpn_channels, ["0", "1", "2", "3"]
     scratch = settings.weights == "none"
-    norm = nn.BatchNorm2d if scratch else models.detection.faster_rcnn.misc_nn_ops.FrozenBatchNorm2d
+    # Published weights keep their statistics; those of COCO were trained with an eps of 0.
+    norm = nn.BatchNorm2d if scratch else partial(FrozenBatchNorm, eps=0.0 if settings.weights == "coco" else 1e-5)
     trunk = ResNet(*TRUNKS[settings.trunk], norm_layer=norm)
     if pretrained and settings.weights == "imagenet":
         _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)
@@ -100,7 +164,7 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         rpn_pre_nms_top_n_test=2 * settings.proposals,
         rpn_post_nms_top_n_train=settings.proposals,
         rpn_post_nms_top_n_test=settings.proposals,
-        box_roi_pool=MultiScaleRoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
+        box_roi_pool=RoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(channels * 7 * 7, settings.head_units),
         box_predictor=FastRCNNPredictor(settings.head_units, N_CLASSES),
         box_score_thresh=settings.score_floor,
@@ -114,7 +178,7 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         if (settings.trunk, channels, settings.head_units) != ("resnet50", 256, 1024):
             raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256 and head_units 1024")
         _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
-    return model
+    return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
 
 
 def _float32(module: nn.Module, inputs: Any, outputs: Any) -> Any:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pydicom
 from pydicom import pixels
+from pydicom.filereader import read_file_meta_info
 from pydicom.multival import MultiValue
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from chestlib.errors import ChestlibError
+
+# What is not quite to the standard is read if it can be, and refused in one line if not.
+warnings.filterwarnings("ignore", module="pydicom")
 
 
 def size(path: Path) -> tuple[int, int]:
     """(width, height) in pixels, from the header."""
     dataset = _open(path, stop_before_pixels=True)
-    return int(dataset.Columns), int(dataset.Rows)
+    try:
+        return int(dataset.Columns), int(dataset.Rows)
+    except Exception as error:
+        raise _unreadable(path, error) from None
 
 
 def read(path: Path) -> np.ndarray:
@@ -35,11 +44,15 @@ def read(path: Path) -> np.ndarray:
         If the file is broken, has several frames, or is compressed in a way that no installed plugin decodes.
     """
     dataset = _open(path)
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise ChestlibError(f"{path}: {dataset.NumberOfFrames} frames; expected one radiograph a file")
+    try:
+        frames, photometric = int(dataset.get("NumberOfFrames") or 1), str(dataset.PhotometricInterpretation)
+    except Exception as error:  # an element is decoded when it is asked for
+        raise _unreadable(path, error) from None
+    if frames > 1:
+        raise ChestlibError(f"{path}: {frames} frames; expected one radiograph a file")
     try:
         raw = pixels.pixel_array(dataset)
-        if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        if photometric == "PALETTE COLOR":
             raw = pixels.apply_color_lut(raw, dataset)
         if raw.ndim == 3:
             image = cv2.cvtColor(raw, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.iinfo(raw.dtype).max
@@ -48,17 +61,25 @@ def read(path: Path) -> np.ndarray:
     except Exception as error:  # decoders raise errors of all kinds
         encoding = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "unknown encoding")
         raise ChestlibError(f"{path}: pixels not decodable as {encoding} ({' '.join(str(error).split())})") from None
-    return (1 - image if dataset.PhotometricInterpretation == "MONOCHROME1" else image).astype(np.float32)[None]
+    if not np.isfinite(image).all():
+        raise ChestlibError(f"{path}: its rescale or window leads to values that are no numbers; is the file whole?")
+    return (1 - image if photometric == "MONOCHROME1" else image).astype(np.float32)[None]
 
 
 def _open(path: Path, **options) -> pydicom.Dataset:
     try:
+        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+            raise ValueError("deflated as a whole, and so of unknown size; refused")
         dataset = pydicom.dcmread(path, **options)
     except Exception as error:
-        raise ChestlibError(f"{path}: not readable as DICOM ({' '.join(str(error).split())})") from None
+        raise _unreadable(path, error) from None
     if not {"Rows", "Columns", "PhotometricInterpretation"} <= set(dataset.dir()):
         raise ChestlibError(f"{path}: DICOM without an image; is the file whole?")
     return dataset
+
+
+def _unreadable(path: Path, error: Exception) -> ChestlibError:
+    return ChestlibError(f"{path}: not readable as DICOM ({' '.join(str(error).split())})")
 
 
 def _displayed(raw: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:

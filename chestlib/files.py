@@ -41,6 +41,8 @@ def write_atomically(path: Path, text: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
+    except OSError as error:  # a full disk names nothing, another fault the scratch file
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -119,7 +119,8 @@ def predict(
 ) -> list[Prediction]:
     """Predict for files and folders, and write `predictions.json`, `about.json` and an overlay PNG each into `out`.
 
-    A file that cannot be read is kept as a prediction with its `error`; the others go on.
+    A file that cannot be read is kept as a prediction with its `error`; the others go on. If all are such files,
+    nothing is written.
     """
     files = images.find(paths)
     results: list[Prediction] = []
@@ -141,6 +142,8 @@ def predict(
                 plots.overlay(pictures[file], shown, out / f"{at + i + 1:04d}-{file.stem}.png")
         if progress:
             progress(len(results), len(files))
+    if all(result.error for result in results):
+        return results
     write_atomically(out / "about.json", json.dumps(model.about(), indent=1) + "\n")
     write_atomically(out / "predictions.json", json.dumps([p.to_json() for p in results], indent=1) + "\n")
     return results

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chestlib.annotations import read_json, write_atomically
 from chestlib.errors import ChestlibError
-from chestlib.settings import ClassifierSettings
+from chestlib.settings import ClassifierSettings, from_json, to_json
+
+T = TypeVar("T")
 
 SEARCHED = ("learning_rate", "weight_decay", "width", "dropout", "augment", "batch_size")
 """The settings of stage 1 that a study chooses."""
@@ -34,6 +36,29 @@ def _finite(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return _finite(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _sound(kind: type[T], values: Any, file: Path) -> T:
+    """Settings from JSON: what is taken from a file must not build a model of any size."""
+    settings = from_json(kind, values, str(file))
+    for name in (field.name for field in fields(kind)):
+        value, usual = getattr(settings, name), getattr(kind(), name)
+        if not _alike(value, usual) or (name == "anchor_sizes" and len(value) != len(usual)):
+            raise ChestlibError(f"{file}: {name} is {value!r}; expected a value as {usual!r}; train or tune again")
+    if settings.image_size < 2 ** getattr(settings, "depth", 4):
+        raise ChestlibError(f"{file}: image_size {settings.image_size} is too small for this model; train again")
+    return settings
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    """True for a value of the type of the usual one, not negative, and not beyond all measure."""
+    if isinstance(usual, tuple):
+        return isinstance(value, tuple) and bool(value) and all(_alike(v, 1.0) and v > 0 for v in value)
+    if isinstance(usual, float):
+        return type(value) in (int, float) and 0 <= value < 2**16
+    if isinstance(usual, int):
+        return type(value) is int and bool(usual) <= value < (2**16 if usual else 2**32)
+    return isinstance(value, type(usual))
 
 
 class Run:
@@ -84,9 +109,20 @@ class Run:
             return base
         try:
             found = read_json(file)["settings"]
-            return replace(base, **{key: found[key] for key in SEARCHED})
+            searched = {key: found[key] for key in SEARCHED}
         except (KeyError, TypeError):
             raise ChestlibError(f"{file}: not what `chestlib tune` writes; remove it and tune again") from None
+        return _sound(ClassifierSettings, to_json(base) | searched, file)
+
+    def settings(self, kind: type[T]) -> T:
+        """The settings that the run was trained with.
+
+        Raises
+        ------
+        ChestlibError
+            If one is missing, unknown, or of a type or a size that no training has.
+        """
+        return _sound(kind, self.read("settings").get("settings"), self.settings_file)
 
     def metrics(self) -> Any:
         """metrics.csv as a pandas DataFrame, one row an epoch."""
@@ -109,8 +145,11 @@ class Run:
             raise ChestlibError(f"{self.path}: no such run folder; train one with `chestlib train`")
         if not self.settings_file.is_file():
             raise ChestlibError(f"{self.path}: not a run folder (settings.json is missing)")
-        if kind and (found := read_json(self.settings_file).get("kind")) != kind:
-            raise ChestlibError(f"{self.path}: a {found} run; expected a {kind} run")
+        about = read_json(self.settings_file)
+        if not isinstance(about, dict):
+            raise ChestlibError(f"{self.settings_file}: not the settings of a run; train it again in another folder")
+        if kind and (found := about.get("kind")) != kind:
+            raise ChestlibError(f"{self.settings_file}: of a {found} run; expected a {kind} run")
         if checkpoint and not self.best.is_file():
             raise ChestlibError(f"{self.best}: no checkpoint; finish the training with `chestlib train … --resume`")
         return self

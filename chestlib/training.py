@@ -6,6 +6,7 @@ import csv
 import io
 import logging
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.plugins import TorchCheckpointIO
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from chestlib import devices
@@ -87,6 +89,16 @@ class History(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Checkpoints written as all files are. Lightning writes them to the scratch disk and moves them: across disks that
+    is a copy, which a kill leaves half done."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomically(Path(path), content.getvalue())
 
 
 class ProgressCallback(Callback):
@@ -170,6 +182,7 @@ def fit(
         check_val_every_n_epoch=settings.validate_every,
         num_sanity_val_steps=0,
         callbacks=hooks,
+        plugins=[WholeFiles()],
         logger=False,
         enable_checkpointing=keep,
         enable_progress_bar=False,
@@ -180,6 +193,8 @@ def fit(
     checkpoint = run.last if resume and run.last.is_file() else None
     if checkpoint:
         load_checkpoint(checkpoint)  # a broken one is told before anything is touched
+    for half in run.best.parent.glob(".*.part"):  # what a killed training was writing, as large as a checkpoint
+        half.unlink()
     try:
         trainer.fit(module, train_loader, val_loader, ckpt_path=checkpoint, weights_only=True)
     except torch.OutOfMemoryError:
@@ -201,15 +216,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         If the file is missing, broken, or holds anything but weights.
     """
     try:
+        # torch 2.5 executes code from its oldest format, a tar archive, for all weights_only (CVE-2025-32434).
+        if not zipfile.is_zipfile(path):
+            raise ValueError("not a ZIP archive")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        state["state_dict"]
-        return state
+        sound = all(torch.isfinite(weight).all() for weight in state["state_dict"].values())
     except FileNotFoundError:
         raise ChestlibError(f"{path}: no such checkpoint; finish the training first") from None
     except Exception as error:  # a broken file raises anything from KeyError to UnpicklingError
         raise ChestlibError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); remove it and train again"
         ) from None
+    if not sound:
+        raise ChestlibError(f"{path}: has weights that are no numbers; remove it and train again")
+    return state
 
 
 def load_weights(module: LightningModule, path: Path) -> LightningModule:

@@ -6,17 +6,21 @@ at the best threshold whose specificity is at least the floor; with `floor=0` th
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
+from filelock import FileLock, Timeout
 from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 
 from chestlib import classifier, splits
 from chestlib.classifier import Classifier
@@ -37,7 +41,8 @@ def suggest(trial: optuna.Trial, base: ClassifierSettings) -> ClassifierSettings
         weight_decay=trial.suggest_float("weight_decay", 1e-3, 1e-1, log=True),
         width=trial.suggest_categorical("width", [8, 16, 24]),
         dropout=trial.suggest_float("dropout", 0.0, 0.4, step=0.1),
-        augment=trial.suggest_float("augment", 0.0, 1.0, step=0.25),
+        # Not 0: a trial of few epochs is over before overfitting shows, and would always leave augmentation out.
+        augment=trial.suggest_float("augment", 0.25, 1.0, step=0.25),
         batch_size=trial.suggest_categorical("batch_size", [16, 32]),
     )
 
@@ -52,15 +57,30 @@ def open_storage(path: Path) -> JournalStorage:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        storage = JournalStorage(JournalFileBackend(str(path)))
-        storage.get_all_studies()
-        return storage
+        with lock(path):
+            _cut_half_a_line(path)
+            return JournalStorage(JournalFileBackend(str(path), lock_obj=lock(path)))
     except OSError as error:
         raise ChestlibError(f"{path}: cannot be opened ({error.strerror}); name another --storage") from None
     except Exception as error:  # a broken journal raises whatever its first broken line leads to
         raise ChestlibError(
             f"{path}: not a study's storage file ({error}); move it away or name another --storage"
         ) from None
+
+
+def lock(path: Path) -> FileLock:
+    """The lock of a study's file, re-entrant; unlike Optuna's own, the system frees it when a process is killed."""
+    return FileLock(f"{path}.lock", is_singleton=True)
+
+
+def _cut_half_a_line(path: Path) -> None:
+    """A kill or a full disk leaves half a line, to which the next one would be glued."""
+    if not path.exists() or not (journal := path.read_bytes()):
+        return
+    if not journal.startswith(b'{"op_code":'[: len(journal)]):
+        raise ValueError("it holds something else")
+    if not journal.endswith(b"\n"):
+        os.truncate(path, journal.rfind(b"\n") + 1)
 
 
 class Prune(Callback):
@@ -91,8 +111,8 @@ def tune(
 ) -> optuna.Study:
     """Search until the study holds `settings.trials` finished trials, and write the best settings as tuned.json.
 
-    A study that was killed goes on: finished trials are kept in the storage file. Processes that share one storage
-    share the trials.
+    A study that was killed goes on, and tries what it would have tried: finished trials are kept in the storage file,
+    and what comes next depends on them and the seed alone. Processes that share one storage share the trials.
 
     Parameters
     ----------
@@ -102,16 +122,14 @@ def tune(
     split = split or splits.default(data.train, data.test, base.seed)
     splits.require_trainable(split, data.root)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = storage or run.path / "study.log"
     study = optuna.create_study(
         study_name=name,
-        storage=open_storage(storage or run.path / "study.log"),
+        storage=open_storage(storage),
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=base.seed, n_startup_trials=4, multivariate=True, constant_liar=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1),
     )
-    if not study.trials:
-        study.enqueue_trial({key: getattr(base, key) for key in SEARCHED})  # the defaults are always among the tried
     rng = np.random.default_rng(base.seed)
     few = [
         split.train[i]
@@ -120,8 +138,7 @@ def tune(
     cache = cache or run.path.parent / "cache"
     val = XrayDataset(split.val, base.image_size, cache, boxes=False)
 
-    def objective(trial: optuna.Trial) -> float:
-        chosen = replace(suggest(trial, base), epochs=settings.epochs)
+    def objective(trial: optuna.Trial, chosen: ClassifierSettings) -> float:
         train = XrayDataset(few, chosen.image_size, cache, boxes=False, augment=chosen.augment)
         module = Classifier(chosen, classifier.pos_weight(few))
         start = time.monotonic()
@@ -136,7 +153,17 @@ def tune(
         if progress:
             progress(done(study), settings.trials, f"trial {number}")
 
-    study.optimize(objective, callbacks=[_stop_at(settings.trials)]) if done(study) < settings.trials else None
+    with _sign_of_life(storage) as worker:
+        while done(study) < settings.trials:
+            with lock(storage):
+                trial, chosen = _next(study, base, storage, worker)
+            try:
+                study.tell(trial, objective(trial, replace(chosen, epochs=settings.epochs)))
+            except optuna.TrialPruned:
+                study.tell(trial, state=TrialState.PRUNED)
+            except BaseException:
+                study.tell(trial, state=TrialState.FAIL)
+                raise
     told(len(study.trials))
     best = replace(suggest(optuna.trial.FixedTrial(study.best_params), base), epochs=base.epochs)
     run.write("tuned", {"settings": to_json(best), "value": study.best_value, "floor": base.specificity_floor})
@@ -148,12 +175,44 @@ def done(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=FINISHED))
 
 
-FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def _stop_at(trials: int) -> Callable[[optuna.Study, Any], None]:
-    def stop(study: optuna.Study, _: Any) -> None:
-        if done(study) >= trials:
-            study.stop()
+def _next(
+    study: optuna.Study, base: ClassifierSettings, storage: Path, worker: str
+) -> tuple[optuna.Trial, ClassifierSettings]:
+    """A new trial and its settings, drawn from what was tried before and the seed."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not _alive(storage, trial.user_attrs.get("worker")):
+            study.tell(trial.number, state=TrialState.FAIL)
+    tried = len(study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.RUNNING)))
+    if not tried and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.enqueue_trial({key: getattr(base, key) for key in SEARCHED})  # the defaults are always among the tried
+    study.sampler = optuna.samplers.TPESampler(
+        seed=base.seed * 10_007 + tried, n_startup_trials=4, multivariate=True, constant_liar=True
+    )
+    trial = study.ask()
+    trial.set_user_attr("worker", worker)
+    return trial, suggest(trial, base)
 
-    return stop
+
+@contextmanager
+def _sign_of_life(storage: Path) -> Iterator[str]:
+    """A name for this process, and a lock that it holds for as long as it lives."""
+    name = uuid.uuid4().hex
+    with FileLock(f"{storage}.{name}.lock"):
+        yield name
+    Path(f"{storage}.{name}.lock").unlink(missing_ok=True)
+
+
+def _alive(storage: Path, worker: str | None) -> bool:
+    """False when the process that had a trial was killed."""
+    file = Path(f"{storage}.{worker}.lock")
+    if not file.exists():
+        return False
+    try:
+        with FileLock(file, timeout=0):
+            file.unlink()
+            return False
+    except Timeout:
+        return True

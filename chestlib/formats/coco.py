@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from chestlib.annotations import Reading, Record, number, read_json
+from chestlib.annotations import LARGEST, Reading, Record, number, read_json
 from chestlib.errors import ChestlibError
+from chestlib.formats.listing import LARGEST_SIDE
 
 KEYS = ("images", "annotations", "categories")
 
@@ -59,13 +60,13 @@ def _record(path: Path, index: int, image: Any, boxes: dict[Any, list], reading:
         return None
     found = boxes.pop(image["id"])  # a second image of this id was noted above
     size = (image.get("width"), image.get("height"))
-    size = size if all(type(v) is int and v > 0 for v in size) else None
+    size = size if all(type(v) is int and 0 < v <= LARGEST_SIDE for v in size) else None
     return reading.record(path, index, _local(image["file_name"]), [n for n, _ in found], [b for _, b in found], size)
 
 
 def _corners(box: Any) -> Any:
     """x, y, width, height to xyxy; anything else is left for the reading to refuse."""
-    if isinstance(box, list) and len(box) == 4 and all(type(v) in (int, float) for v in box):
+    if isinstance(box, list) and len(box) == 4 and all(type(v) in (int, float) and abs(v) <= LARGEST for v in box):
         return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
     return box
 

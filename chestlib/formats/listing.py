@@ -12,6 +12,7 @@ from chestlib.errors import ChestlibError
 
 NAME = "images.csv"
 COLUMNS = ("part", "file_name", "width", "height")
+LARGEST_SIDE = 2**20
 
 
 def read(folder: Path) -> dict[str, dict[str, tuple[int, int]]]:
@@ -23,7 +24,10 @@ def read(folder: Path) -> dict[str, dict[str, tuple[int, int]]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             for row in csv.DictReader(file):
-                parts.setdefault(row["part"], {})[row["file_name"]] = (int(row["width"]), int(row["height"]))
+                width, height = int(row["width"]), int(row["height"])
+                if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+                    raise ValueError(f"{row['file_name']}: {width} x {height} is not the size of an image")
+                parts.setdefault(row["part"], {})[row["file_name"]] = (width, height)
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise ChestlibError(f"{path}: expected a CSV file with the columns {','.join(COLUMNS)} ({error})") from None
     return parts

@@ -7,6 +7,7 @@ of the images, their file type and their size, so that also boxes of missing ima
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os.path import isdir  # False for what is no path at all
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -42,7 +43,7 @@ def is_yolo(path: Path) -> bool:
 def _load(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except Exception as error:  # beside YAMLError, tags raise KeyError, IndexError and more
         raise ChestlibError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
     return document if isinstance(document, dict) else {}
 
@@ -56,17 +57,17 @@ def read(path: Path, reading: Reading, size: Callable[[Path], tuple[int, int]]) 
         raise ChestlibError(f"{path}: names: expected a list of classes, or a number for each")
     listed = listing.read(path.parent)
     parts: dict[str, list[Record]] = {}
-    seen = set()
+    seen: list[str] = []
     for part in PARTS:
         said = document.get(part)
-        if not said or str(said) in seen:  # validation and test may be one folder
+        if not said or said in seen:  # validation and test may be one folder
             continue
-        seen.add(str(said))
-        folder = _folder(path, document.get("path"), said)
-        labels = _labels_of(folder) if folder else None
-        if labels is None or not (folder.is_dir() or labels.is_dir()):
-            reading.error(path, None, f"{part}: {said!r} is not a folder of images here")
+        if not isinstance(said, str) or not (folder := _folder(path, document.get("path"), said)):
+            shown = repr(said) if isinstance(said, str) else f"a {type(said).__name__}"  # aliases may unfold for ever
+            reading.error(path, None, f"{part}: {shown} is not a folder of images here")
             continue
+        seen.append(said)
+        labels = _labels_of(folder)
         known: dict[str, tuple[int, int] | None] = {**listed.get(part, {})}
         stems = {_stem(name) for name in known}
         known |= {name: None for name in _found(folder, labels) if _stem(name) not in stems}
@@ -76,13 +77,12 @@ def read(path: Path, reading: Reading, size: Callable[[Path], tuple[int, int]]) 
     return parts
 
 
-def _folder(path: Path, base: Any, said: Any) -> Path | None:
+def _folder(path: Path, base: Any, said: str) -> Path | None:
     """Where the images of a part are; many files are written for another working directory or machine."""
-    if not isinstance(said, str):
-        return None
     steps = [step for step in Path(said).parts if step not in ("..", ".") and step != Path(said).anchor]
-    places = [path.parent / str(base or ".") / said, path.parent / said, path.parent.joinpath(*steps)]
-    return next((place for place in places if place.is_dir() or _labels_of(place).is_dir()), None)
+    base = base if isinstance(base, str) else "."
+    places = [path.parent / base / said, path.parent / said, path.parent.joinpath(*steps)]
+    return next((place for place in places if isdir(place) or isdir(_labels_of(place))), None)
 
 
 def _labels_of(images: Path) -> Path:
@@ -128,7 +128,7 @@ def _read_image(
     for i, line in enumerate(filter(str.strip, lines), start=1):
         try:
             label, cx, cy, w, h = (float(v) for v in line.split())
-            findings.append(names[int(label)])
+            findings.append(names[label])  # 3.0 is 3, but 3.5 is none
         except (ValueError, KeyError):
             reading.error(text, index, f"{name}: line {i} is not class, x, y, width, height: {line!r}")
             continue

@@ -54,6 +54,8 @@ def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detecti
     else:
         data = read_json(path)
         if isinstance(data, dict) and data.keys() == {"val", "test"}:  # a detector's run
+            if not isinstance(data["test"], dict):
+                raise ChestlibError(f"{path}: test: expected an object from file name to detections")
             found = {
                 name: _parse(Detections.from_list, items, f"{path}: {name}") for name, items in data["test"].items()
             }
@@ -102,6 +104,8 @@ def _read_own(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]
 
 
 def _read_coco(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Detections]:
+    if wrong := [item["image_id"] for item in items if not isinstance(item["image_id"], (int, str))]:
+        raise ChestlibError(f"{path}: image_id {wrong[0]!r} is neither a number nor a name")
     names = _names_of_ids({item["image_id"] for item in items}, path, file_names)
     own: dict[str, list[dict[str, Any]]] = {name: [] for name in file_names}
     for item in items:
@@ -148,5 +152,5 @@ def _parse(parse: Callable[[Any], Detections], items: Any, where: str) -> Detect
         return parse(items)
     except ChestlibError as error:
         raise ChestlibError(f"{where}: {error}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ChestlibError(f"{where}: not a list of detections ({error}); expected {FORMS}") from None
