@@ -44,7 +44,7 @@ def augmentation(strength: float, boxes: bool = False) -> v2.Transform:
         v2.ColorJitter(brightness=0.3 * strength, contrast=0.4 * strength),
     ]
     if boxes:
-        steps.append(v2.SanitizeBoundingBoxes(min_size=2, labels_getter=lambda sample: sample[1]["labels"]))
+        steps.append(v2.SanitizeBoundingBoxes(min_size=2))
     return v2.Compose(steps)
 
 
@@ -98,9 +98,13 @@ class XrayDataset(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> tuple[torch.Tensor, Any, str]:
         """The item of an index; of (index, seed) with that seed's augmentation."""
         if isinstance(key, tuple):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(key[1])
+            # What fork_rng does, at a hundredth of its cost, and without reseeding a GPU.
+            state = torch.get_rng_state()
+            torch.default_generator.manual_seed(key[1])
+            try:
                 return self[key[0]]
+            finally:
+                torch.set_rng_state(state)
         index = key
         record = self.records[index]
         image = tv_tensors.Image(self.image(index))

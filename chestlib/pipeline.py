@@ -16,7 +16,7 @@ from chestlib import classifier, detector, devices, images, plots, stages
 from chestlib.annotations import write_atomically
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.runs import Run
+from chestlib.runs import Run, finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +144,6 @@ def predict(
             progress(len(results), len(files))
     if all(result.error for result in results):
         return results
-    write_atomically(out / "about.json", json.dumps(model.about(), indent=1) + "\n")
+    write_atomically(out / "about.json", json.dumps(finite(model.about()), indent=1) + "\n")
     write_atomically(out / "predictions.json", json.dumps([p.to_json() for p in results], indent=1) + "\n")
     return results

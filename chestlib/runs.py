@@ -27,14 +27,14 @@ SEARCHED = ("learning_rate", "weight_decay", "width", "dropout", "augment", "bat
 """The settings of stage 1 that a study chooses."""
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no NaN: a figure that is not defined is null."""
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if hasattr(value, "tolist"):
-        return _finite(value.tolist())
+        return finite(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -95,7 +95,7 @@ class Run:
 
     def write(self, name: str, value: Any) -> None:
         """Write `name`.json, atomically."""
-        write_atomically(self.path / f"{name}.json", json.dumps(_finite(value), indent=1) + "\n")
+        write_atomically(self.path / f"{name}.json", json.dumps(finite(value), indent=1) + "\n")
 
     def read(self, name: str) -> Any:
         """Read `name`.json."""

@@ -76,9 +76,9 @@ def write(
     if out.exists() and not out.is_dir():
         raise ChestlibError(f"{out}: is a file; name a folder for the phantom")
     if seal.exists() or begun.exists():
-        found = read_json(seal if seal.exists() else begun)
-        if found != settings:
-            raise ChestlibError(f"{out}: holds a phantom of other settings ({found}); delete it or name another folder")
+        mark = seal if seal.exists() else begun
+        if read_json(mark) != settings:
+            raise ChestlibError(f"{mark}: of a phantom of other settings; delete {out} or name another folder")
         if seal.exists():
             return out
     elif out.exists() and any(out.iterdir()):

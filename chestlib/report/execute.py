@@ -56,7 +56,9 @@ class Executed:
 def read_notebook(path: Path) -> NotebookNode:
     """Read a notebook as version 4; ChestlibError names the file if it cannot be read."""
     try:
-        return nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)  # nbformat itself only logs what is wrong
+        return notebook
     except FileNotFoundError:
         raise ChestlibError(f"{path}: no such notebook") from None
     except Exception as error:  # nbformat raises many kinds for a broken file

@@ -52,7 +52,8 @@ def attempt(web: tuple[Path, dict[str, Any]], trained: Path) -> Try:
             mirror={**mirror, "repository": address, "archives": [address]},
             variables={"CHESTLIB_HOME": str(folder)},
         )
-        return _verdict(ended, path, folder, before, mutant)
+        named = kind.named.format(path.name)
+        return _verdict(ended, named, folder, before, mutant)
 
     return attempt
 
@@ -69,7 +70,7 @@ def _snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _verdict(ended: Ended, path: Path, folder: Path, before: dict, mutant: Mutant | None) -> str:
+def _verdict(ended: Ended, named: str, folder: Path, before: dict, mutant: Mutant | None) -> str:
     after = _snapshot(folder)
     if list(folder.rglob("exploded")):
         return "CODE WAS RUN"
@@ -89,8 +90,8 @@ def _verdict(ended: Ended, path: Path, folder: Path, before: dict, mutant: Mutan
         return f"took {ended.seconds} s"
     if len(ended.lines) > 1 or not said:
         return f"not one line: {ended.err}"
-    if not any(path.name in line for line in said):
-        return f"does not name {path.name}: {said}"
+    if not any(named in line for line in said):
+        return f"does not name {named}: {said}"
     if max(map(len, said)) > 1000:
         return f"a line of {max(map(len, said))} characters: {said[0][:300]}"
     if after != before:
