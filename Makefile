@@ -40,7 +40,7 @@ report: env ## report/index.html from the executed notebooks
 
 test: env lint ## ruff, pytest, and the notebooks by nbval
 	$(BIN)/pytest -q -n 2 --dist loadfile tests
-	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb
+	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb
 
 lint: env ## ruff, notebooks included
 	$(BIN)/ruff check -q .

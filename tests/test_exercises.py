@@ -196,7 +196,7 @@ MISTAKES = {
         "sensitivity",
         "sensitivity * prevalence / (sensitivity * prevalence + 1 - specificity)",
     ],
-    "06.2 display(stored, slope, intercept, centre, width, inverted)": [
+    "06.2 windowed(stored, slope, intercept, centre, width, inverted)": [
         "answer(stored, slope, intercept, centre, width, False)",
         "answer(stored, 1, 0, centre, width, inverted)",
         "answer(stored, slope, intercept, 2**15, 2**16, inverted)",
