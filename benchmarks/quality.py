@@ -1,6 +1,6 @@
 """What the quick profile reaches on the phantom: both stages, several seeds, test part used once each.
 
-    python benchmarks/quality.py [--seeds 0 1 2]     writes figures/quality.json, and prints it as a table
+    python benchmarks/quality.py [--seeds 0 1 2]     writes figures/quality.json and the README's table
 
 A seed is that of the phantom, of the split and of the training. The image cache is built before the clock starts;
 stage 1's seconds are tuning and training together, both without the scoring of the test part.
@@ -15,6 +15,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import readme
 
 TOP = Path(__file__).parents[1]
 FILE = TOP / "figures" / "quality.json"
@@ -66,45 +68,14 @@ def measure(seed: int) -> dict[str, Any]:
     }
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """The figures as Markdown."""
-    lines = [
-        "| quick profile, **synthetic** test part | " + " | ".join(f"seed {r['seed']}" for r in results) + " |",
-        "|---" * (len(results) + 1) + "|",
-        "| images: train, val, test | " + " | ".join(f"{r['train']}, {r['val']}, {r['test']}" for r in results) + " |",
-    ]  # fmt: skip
-    rows = (
-        ("stage 1", "AUROC", "auroc", "auroc"),
-        ("stage 1", "recall", "recall", "recall"),
-        ("stage 1", "specificity", "specificity", "specificity"),
-        ("stage 2", "AP50", "AP50", "AP50"),
-        ("stage 2", "recall at .2 false positives an image", "recall at 0.2", None),
-        ("stage 2", "FROC average", "FROC average", "froc_average"),
-    )
-    for stage, label, key, interval in rows:
-        cells = []
-        for result in results:
-            figures = result[stage]
-            low_high = figures["intervals"][interval] if interval else None
-            more = f" ({low_high[0]:.2f} to {low_high[1]:.2f})" if low_high else ""
-            cells.append(f"{figures[key]:.3f}{more}")
-        lines.append(f"| {stage}: {label} | " + " | ".join(cells) + " |")
-    for stage, label in (("stage 1", "seconds to tune and train"), ("stage 2", "seconds to train")):
-        lines.append(f"| {stage}: {label} | " + " | ".join(str(r[stage]["seconds"]) for r in results) + " |")
-    lines += [
-        "",
-        f"In brackets: 95 % intervals, bootstrap by patient. {results[0]['split']} split; {results[0]['device']}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
     results = [measure(seed) for seed in options.seeds]
     FILE.write_text(json.dumps(results, indent=1) + "\n")
-    print(table(results))
+    print(readme.quality(results))
+    readme.main()
 
 
 if __name__ == "__main__":

@@ -46,6 +46,13 @@ class Record:
         Width and height where the annotations say them.
     origin : (Path, int), optional
         The file it was read from and its index there.
+
+    Examples
+    --------
+    >>> Record("36199.png").boxes.shape  # a normal image
+    (0, 4)
+    >>> Record("36204.png", [[10, 20, 60, 90]], [10])
+    Record('36204.png', 1 boxes, findings=['Pneumothorax'])
     """
 
     file_name: str
@@ -189,6 +196,7 @@ class Reading:
         seen: dict[str, Record] = {}
         for record in records:
             if record is not None and seen.setdefault(record.file_name, record) is not record:
+                assert record.origin, "every reader gives one"
                 self.error(*record.origin, f"{record.file_name}: is listed before; keep one record an image")
         return list(seen.values())
 

@@ -107,18 +107,19 @@ def check(folder: Path, progress: Callable[[int, int], None] | None = None) -> C
         if record.path is None:
             problems.append(_problem("warning", record, "image missing"))
         elif look.fault:
-            problems.append(Problem("error", str(record.path), record.origin[1], f"{record.file_name}: {look.fault}"))
+            problems.append(_problem("error", record, look.fault, record.path))
         elif record.size and look.size != record.size:
             problems.append(_problem("error", record, f"image is {look.size}, its annotation says {record.size}"))
         if look.digest and (twin := first.setdefault(look.digest, record)) is not record:
-            message = f"{record.file_name}: same bytes as {twin.path}"
-            problems.append(Problem("error", str(record.path), record.origin[1], message))
+            problems.append(_problem("error", record, f"same bytes as {twin.path}", record.path))
     return CheckReport(data, sorted(problems, key=lambda p: p.severity), sum(map(_shared_boxes, data.records)))
 
 
-def _problem(severity: str, record: Record, message: str) -> Problem:
+def _problem(severity: str, record: Record, message: str, image: Path | None = None) -> Problem:
+    """Of a record where it was read, or of its image."""
+    assert record.origin, "every reader gives one"
     file, index = record.origin
-    return Problem(severity, str(file), index, f"{record.file_name}: {message}")
+    return Problem(severity, str(image or file), index, f"{record.file_name}: {message}")
 
 
 def _box_problems(record: Record, size: tuple[int, int] | None) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,6 +101,7 @@ class Classifier(RecipeModule):
 
     def __init__(self, settings: ClassifierSettings, pos_weight: float = 1.0) -> None:
         super().__init__(settings)
+        self.floor = settings.specificity_floor
         self.model = SimpleCNN(settings.width, settings.depth, settings.dropout).to(memory_format=torch.channels_last)
         self.loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(float(pos_weight)))
         self.seen: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -122,10 +124,15 @@ class Classifier(RecipeModule):
     def on_validation_epoch_end(self) -> None:
         logit, diseased = (torch.cat(parts) for parts in zip(*self.seen, strict=True))
         self.seen.clear()
-        probability = torch.sigmoid(self.all_gather(logit)).flatten().cpu().numpy()
-        truth = self.all_gather(diseased).flatten().cpu().numpy() > 0.5
-        for name, value in validation_scores(truth, probability, self.settings.specificity_floor).items():
+        probability = torch.sigmoid(_joined(self.all_gather(logit))).cpu().numpy()
+        truth = _joined(self.all_gather(diseased)).cpu().numpy() > 0.5
+        for name, value in validation_scores(truth, probability, self.floor).items():
             self.log(f"val_{name}", value)
+
+
+def _joined(gathered: Any) -> torch.Tensor:
+    """Of all devices, in one row."""
+    return torch.flatten(gathered)
 
 
 def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) -> dict[str, float]:

@@ -234,12 +234,11 @@ def predict(
 
     # What is wrong is told before torch is loaded.
     files = images.find(paths)
-    runs = [
-        Run(path).require(kind, checkpoint=True) for path, kind in ((classifier, "classifier"), (detector, "detector"))
-    ]
+    stage1 = Run(classifier).require("classifier", checkpoint=True)
+    stage2 = Run(detector).require("detector", checkpoint=True)
     from chestlib import pipeline
 
-    model = pipeline.TwoStage(*runs, cascade=cascade)
+    model = pipeline.TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
         results = pipeline.predict(files, model, out, progress=tell)
     failed = [result for result in results if result.error]

@@ -93,7 +93,8 @@ def convert(
     if out.suffix == ".json":
         if len(parts) != 1 or to not in ("coco", "chestx-det10"):
             raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
-        write_atomically(out, _text(to, *parts.values(), *sizes.values(), reading.names))
+        ((part, records),) = parts.items()
+        write_atomically(out, _text(to, records, sizes[part], reading.names))
     else:
         with _new_folder(out) as scratch:
             for name, text in _files(to, parts, sizes, reading.names).items():
@@ -147,8 +148,8 @@ def _write_beside(folder: Path, data: DataFolder) -> None:
 def _link_images(
     folder: Path, parts: dict[str, list[Record]], place: str, progress: Callable[[int, int], None] | None
 ) -> None:
-    present = [(part, record) for part, records in parts.items() for record in records if record.path]
-    for done, (part, record) in enumerate(present, start=1):
-        link_or_copy(record.path, folder / place.format(part) / record.file_name)
+    present = [(part, r.file_name, r.path) for part, records in parts.items() for r in records if r.path]
+    for done, (part, name, path) in enumerate(present, start=1):
+        link_or_copy(path, folder / place.format(part) / name)
         if progress:
             progress(done, len(present))

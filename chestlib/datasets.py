@@ -20,7 +20,13 @@ Target = dict[str, torch.Tensor]
 
 
 def scale_boxes(boxes: np.ndarray, size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-    """Move boxes (n, 4) from an image of `size` (width, height) to the same image at `new_size`."""
+    """Move boxes (n, 4) from an image of `size` (width, height) to the same image at `new_size`.
+
+    Examples
+    --------
+    >>> scale_boxes(np.array([[256, 512, 768, 1024]]), (1024, 1024), (128, 128)).tolist()
+    [[32.0, 64.0, 96.0, 128.0]]
+    """
     fx, fy = new_size[0] / size[0], new_size[1] / size[1]
     return np.asarray(boxes, np.float32) * np.array([fx, fy, fx, fy], np.float32)
 
@@ -84,10 +90,16 @@ class XrayDataset(Dataset):
         self.size = size
         self.boxes = boxes
         self.transform = augmentation(augment, boxes)
-        paths = [record.path for record in self.records]
+        paths = []
+        for record in self.records:
+            assert record.path, f"{record.file_name}: no image"
+            paths.append(record.path)
         self.pixels = images.cache(paths, size, cache, progress=progress)
         # Only boxes need the original sizes: a header read an image.
-        self.scaled = [scale_boxes(r.boxes, images.size(r.path), (size, size)) if boxes else None for r in self.records]
+        self.scaled = [
+            scale_boxes(record.boxes, images.size(path), (size, size)) if boxes else None
+            for record, path in zip(self.records, paths, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.records)

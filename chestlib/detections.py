@@ -28,6 +28,14 @@ class Detections:
     ------
     ChestlibError
         If a shape, a box, an id or a score is not of that form.
+
+    Examples
+    --------
+    >>> found = Detections([[0, 0, 40, 30], [5, 5, 20, 20]], [3, 9], [0.2, 0.7])
+    >>> found.labels.tolist()  # best first
+    [9, 3]
+    >>> found.above(0.5).to_list()
+    [{'finding': 'Nodule', 'box': [5.0, 5.0, 20.0, 20.0], 'score': 0.7}]
     """
 
     boxes: np.ndarray

@@ -146,7 +146,9 @@ def _from_kaggle(
 ) -> None:
     name = f"{part}_data"
     if kaggle is None:
-        from kagglehub import dataset_download as kaggle
+        import kagglehub
+
+        kaggle = kagglehub.dataset_download
     try:
         folder = Path(kaggle(KAGGLE_DATASET))
     except Exception as error:  # kagglehub has no common error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from chestlib.classifier import Classifier, SimpleCNN
@@ -31,7 +30,7 @@ def cam(model: Classifier | SimpleCNN, image: torch.Tensor, block: int = -1) -> 
     (H, W) float32
         In [0, 1], its maximum 1; all 0 where nothing speaks for disease.
     """
-    network: nn.Module = model.model if isinstance(model, Classifier) else model
+    network: SimpleCNN = model.model if isinstance(model, Classifier) else model
     kept: list[torch.Tensor] = []
     hook = network.blocks[block].register_forward_hook(lambda module, inputs, output: kept.append(output))
     try:

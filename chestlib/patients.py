@@ -59,7 +59,7 @@ def match_nih(folder: Path, parts: Mapping[str, Sequence[Record]], reading: Read
 
     Where a record has other boxes or findings than its namesake, the error is noted and the part has no patients.
     """
-    patients = {}
+    patients: dict[str, str] = {}
     for part, records in parts.items():
         path = folder / f"{part}.json"
         twins = read_official(path, reading)

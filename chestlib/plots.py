@@ -79,7 +79,7 @@ def xray(axis: Axes, image: np.ndarray, title: str = "") -> Axes:
 def boxes(
     axis: Axes,
     xyxy: np.ndarray,
-    labels: Sequence[int],
+    labels: Sequence[int] | np.ndarray,
     notes: Sequence[str] | None = None,
     *,
     names: bool = True,
@@ -103,6 +103,7 @@ def gallery(records: Sequence[Record], columns: int = 4, size: float = 3.0) -> F
     """Radiographs with their true boxes, read from disk at half size."""
     figure, axes = grid(len(records), columns, size)
     for axis, record in zip(axes, records, strict=True):
+        assert record.path, f"{record.file_name}: no image"
         image = images.read(record.path)
         xray(axis, image, record.file_name + (f"\npatient {record.patient}" if record.patient else ""))
         boxes(axis, record.boxes, record.labels)
@@ -230,7 +231,7 @@ def froc(curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, flo
     figure, axis = plt.subplots(figsize=(6.4, 4))
     for name, (false, sensitivity) in curves.items():
         known = name in COLOUR
-        style = (
+        style: dict[str, Any] = (
             {"color": COLOUR[name], "linestyle": LINE_STYLE[name], "linewidth": 1.8}
             if known
             else {"color": INK, "linewidth": 2.2}

@@ -34,7 +34,7 @@ class RecipeModule(LightningModule):
         # Dropout and region sampling depend on seed and epoch alone; the sampler sees to the images.
         seed_everything(self.settings.seed * 10_007 + self.current_epoch, workers=True, verbose=False)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         settings = self.settings
         # Norms and biases are not decayed.
         decayed = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
@@ -42,6 +42,7 @@ class RecipeModule(LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=settings.learning_rate,
+            betas=(0.9, 0.99),  # .999 remembers a thousand steps: as many as a quick training has
         )
         total = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(

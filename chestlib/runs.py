@@ -38,7 +38,7 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _sound(kind: type[T], values: Any, file: Path) -> T:
+def _sound(kind: type[Any], values: Any, file: Path) -> Any:
     """Settings from JSON: what is taken from a file must not build a model of any size."""
     settings = from_json(kind, values, str(file))
     for name in (field.name for field in fields(kind)):

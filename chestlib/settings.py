@@ -57,7 +57,7 @@ class ClassifierSettings(FitSettings):
     """
 
     image_size: int = 224
-    epochs: int = 14
+    epochs: int = 9
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
@@ -93,8 +93,9 @@ class DetectorSettings(FitSettings):
         arXiv:1908.03195); 0 switches it off.
     """
 
-    image_size: int = 192
-    epochs: int = 3
+    image_size: int = 160
+    epochs: int = 6
+    validate_every: int = 2
     batch_size: int = 8
     learning_rate: float = 8e-4
     weight_decay: float = 0.05
@@ -118,7 +119,7 @@ class TuneSettings:
     """The Optuna study: number of trials, epochs of one, share of the training part that a trial sees."""
 
     trials: int = 4
-    epochs: int = 3
+    epochs: int = 2
     train_share: float = 0.5
 
 

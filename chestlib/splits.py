@@ -155,7 +155,7 @@ def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], 
     while left.any():
         remaining = counts[left].sum(0)[:-1]
         rarest = int(np.where(remaining > 0, remaining, np.iinfo(int).max).argmin())
-        for i in np.flatnonzero(left & (counts[:, rarest] > 0)):
+        for i in np.flatnonzero(left & (counts[:, rarest] > 0)).tolist():
             side = 0 if tuple(wanted[0, [rarest, -1]]) > tuple(wanted[1, [rarest, -1]]) else 1
             wanted[side] -= counts[i]
             left[i] = False

@@ -16,10 +16,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from chestlib import devices
 from chestlib.annotations import write_atomically
+from chestlib.datasets import XrayDataset
 from chestlib.errors import ChestlibError
 from chestlib.recipe import RecipeModule
 from chestlib.runs import Run
@@ -116,8 +117,8 @@ class ProgressCallback(Callback):
 def fit(
     run: Run,
     module: RecipeModule,
-    train: Dataset,
-    val: Dataset,
+    train: XrayDataset,
+    val: XrayDataset,
     *,
     monitor: str,
     collate: Callable | None = None,
@@ -177,7 +178,7 @@ def fit(
         ]  # fmt: skip
     trainer = Trainer(
         max_epochs=settings.epochs,
-        precision=devices.precision(settings.precision),
+        precision=devices.precision(settings.precision),  # type: ignore[arg-type]  # one of the names it lists
         gradient_clip_val=settings.clip or None,
         check_val_every_n_epoch=settings.validate_every,
         num_sanity_val_steps=0,
@@ -217,8 +218,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         # torch 2.5 executes code from its oldest format, a tar archive, for all weights_only (CVE-2025-32434).
-        if not zipfile.is_zipfile(path):
-            raise ValueError("not a ZIP archive")
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("constants.pkl") for name in archive.namelist()):
+                raise ValueError("TorchScript: a program")
         state = torch.load(path, map_location="cpu", weights_only=True)
         sound = all(torch.isfinite(weight).all() for weight in state["state_dict"].values())
     except FileNotFoundError:
@@ -245,5 +247,6 @@ def _quiet() -> None:
     """Lightning's advice goes to nobody: what a user must know, chestlib says itself."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     for text in (".*does not have many workers.*", ".*Checkpoint directory.*exists.*", ".*number of training batches.*",
-                 ".*isinstance.*LeafSpec.*", ".*`training_step` returned `None`.*"):  # fmt: skip
+                 ".*isinstance.*LeafSpec.*", ".*`training_step` returned `None`.*",
+                 ".*could not find the monitored key.*"):  # fmt: skip
         warnings.filterwarnings("ignore", text)

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import BaseTrial, TrialState
 
 from chestlib import classifier, splits
 from chestlib.classifier import Classifier
@@ -33,7 +33,7 @@ from chestlib.splits import Split
 from chestlib.training import fit
 
 
-def suggest(trial: optuna.Trial, base: ClassifierSettings) -> ClassifierSettings:
+def suggest(trial: BaseTrial, base: ClassifierSettings) -> ClassifierSettings:
     """The settings of a trial: the six that are searched, the rest from `base`."""
     return replace(
         base,
@@ -59,7 +59,7 @@ def open_storage(path: Path) -> JournalStorage:
     try:
         with lock(path):
             _cut_half_a_line(path)
-            return JournalStorage(JournalFileBackend(str(path), lock_obj=lock(path)))
+            return JournalStorage(JournalFileBackend(str(path), lock_obj=lock(path)))  # type: ignore[arg-type]  # any lock will do
     except OSError as error:
         raise ChestlibError(f"{path}: cannot be opened ({error.strerror}); name another --storage") from None
     except Exception as error:  # a broken journal raises whatever its first broken line leads to
@@ -182,9 +182,9 @@ def _next(
     study: optuna.Study, base: ClassifierSettings, storage: Path, worker: str
 ) -> tuple[optuna.Trial, ClassifierSettings]:
     """A new trial and its settings, drawn from what was tried before and the seed."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if not _alive(storage, trial.user_attrs.get("worker")):
-            study.tell(trial.number, state=TrialState.FAIL)
+    for begun in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not _alive(storage, begun.user_attrs.get("worker")):
+            study.tell(begun.number, state=TrialState.FAIL)
     tried = len(study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.RUNNING)))
     if not tried and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         study.enqueue_trial({key: getattr(base, key) for key in SEARCHED})  # the defaults are always among the tried

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 from importlib import metadata
 from pathlib import Path
 
@@ -95,3 +96,39 @@ def test_a_notebook_is_executed_small_and_whole(path: Path) -> None:
     assert not re.search(r"0x[0-9a-f]{8,}|/(?:home|root|tmp|Users)/", json.dumps(shown)), "an address or a path"
     for word in ("You will learn", "What to remember", "Where the numbers come from", "Exercises"):
         assert any(word in "".join(cell["source"]) for cell in cells), f"{word} is missing"
+
+
+def test_the_tables_of_the_readme_are_those_of_the_figures() -> None:
+    render = runpy.run_path(str(TOP / "benchmarks" / "readme.py"))["render"]
+    readme = (TOP / "README.md").read_text()
+    assert render(readme) == readme, "run `python benchmarks/readme.py`"
+
+
+def _texts() -> dict[Path, str]:
+    """Every page of the project as Markdown."""
+    texts = {p: p.read_text() for p in [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), TOP / "data" / "README.md"]}
+    for path in (TOP / "notebooks").rglob("*.ipynb"):
+        cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "markdown"]
+        texts[path] = "\n\n".join("".join(cell["source"]) for cell in cells)
+    return texts
+
+
+def _anchors(text: str) -> set[str]:
+    """The names GitHub gives to headings."""
+    heads = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+def test_links_lead_somewhere() -> None:
+    texts, links = _texts(), 0
+    for page, text in texts.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text)):
+            if "://" in target or target.startswith(("attachment:", "mailto:")):
+                continue
+            links += 1
+            file, _, anchor = target.partition("#")
+            to = (page.parent / file).resolve() if file else page
+            where = f"{page.relative_to(TOP)}: {target}"
+            assert to.exists(), where
+            assert not anchor or anchor in _anchors(texts[to]), where
+    assert links > 50

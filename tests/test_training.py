@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torchvision.ops import MultiScaleRoIAlign
 
 from chestlib import detector, images, pipeline, settings, sources, splits, stages, training
 from chestlib.annotations import Record
@@ -122,6 +123,25 @@ def test_resnet50_trains_on_normal_and_diseased_images() -> None:
         sum(losses.values()).backward()
         optimizer.step()
     assert model.roi_heads.box_predictor.cls_score.out_features == 11
+
+
+def test_the_fast_roi_align_equals_torchvisions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(96, 128)] * 2
+    maps = [torch.randn(2, 8, 96 // s, 128 // s, generator=generator) for s in (4, 8, 16, 32)]
+    corners = torch.rand(2, 60, 2, 2, generator=generator) * torch.tensor([170.0, 130.0]) - 20  # some lie outside
+    first = torch.cat([corners.amin(2), corners.amax(2)], 2)
+    boxes = [first[0], first[1][:7]]
+    results = []
+    for kind in (MultiScaleRoIAlign, detector.RoIAlign):
+        leaves = [m.clone().requires_grad_() for m in maps]
+        pool = kind(featmap_names=list("0123"), output_size=7, sampling_ratio=2)
+        pooled = pool(dict(zip("0123", leaves, strict=True)), boxes, shapes)
+        (pooled * torch.arange(7.0)).square().sum().backward()
+        results.append([pooled.detach(), *(leaf.grad for leaf in leaves)])
+    for theirs, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert results[1][0].abs().max() > 0.5
 
 
 def test_boxes_move_with_the_image(small: DataFolder, tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ def read(folder: Path, reading: Reading) -> dict[str, list[Record]]:
     for part, files in _files(folder).items():
         base = folder / part if (folder / part).is_dir() else folder
         texts = {path.relative_to(base).with_suffix("").as_posix(): path for path in files}
-        known = {str(Path(name).with_suffix("")): (name, size) for name, size in listed.get(part, {}).items()}
+        known: dict[str, tuple[str, tuple[int, int] | None]] = {
+            str(Path(name).with_suffix("")): (name, size) for name, size in listed.get(part, {}).items()
+        }
         order = [stem for stem in known if stem in texts] + [stem for stem in texts if stem not in known]
         parts[part] = reading.unique(
             [_read_image(texts[s], *known.get(s, (f"{s}.png", None)), reading, i) for i, s in enumerate(order)],

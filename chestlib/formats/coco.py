@@ -59,8 +59,8 @@ def _record(path: Path, index: int, image: Any, boxes: dict[Any, list], reading:
     if not _has(image, "id", "file_name") or image["id"] not in boxes:
         return None
     found = boxes.pop(image["id"])  # a second image of this id was noted above
-    size = (image.get("width"), image.get("height"))
-    size = size if all(type(v) is int and 0 < v <= LARGEST_SIDE for v in size) else None
+    said = (image.get("width"), image.get("height"))
+    size = said if all(type(v) is int and 0 < v <= LARGEST_SIDE for v in said) else None
     return reading.record(path, index, _local(image["file_name"]), [n for n, _ in found], [b for _, b in found], size)
 
 
@@ -82,7 +82,8 @@ def _local(file_name: Any) -> Any:
 
 def text(records: Sequence[Record], sizes: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
     """COCO JSON: image ids from 1 in the order of `records`, category ids as finding ids."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, (record, (width, height)) in enumerate(zip(records, sizes, strict=True), start=1):
         images.append({"id": image_id, "file_name": record.file_name, "width": width, "height": height})
         for label, (x1, y1, x2, y2) in zip(record.labels.tolist(), record.boxes.tolist(), strict=True):

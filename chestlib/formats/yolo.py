@@ -111,7 +111,7 @@ def _read_image(
     labels: Path,
     name: str,
     known: tuple[int, int] | None,
-    names: Mapping[int, str],
+    names: Mapping[float, str],
     reading: Reading,
     index: int,
     size: Callable[[Path], tuple[int, int]],

@@ -81,6 +81,12 @@ def threshold_at_floor(y: np.ndarray, p: np.ndarray, floor: float = FLOOR) -> Op
     ------
     ChestlibError
         If the part holds one class only, or too few normal images for a single false positive to stay within the floor.
+
+    Examples
+    --------
+    >>> diseased, p = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([0.9, 0.6, 0.2, 0.5, 0.3, 0.1, 0.1])
+    >>> threshold_at_floor(diseased, p, floor=0.75)  # one of four normal images may be called diseased
+    OperatingPoint(threshold=0.6, sensitivity=0.6666666666666666, specificity=1.0)
     """
     y, p = _checked(y, p)
     if not 0 <= floor <= 1:

@@ -76,10 +76,10 @@ def coco_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections], f
     found = [predictions.get(r.file_name, Detections.empty()) for r in truth]
     found = [d[np.flatnonzero(d.labels == ID[finding])[:MAX_DETECTIONS]] for d in found]
     boxes = np.stack([(~_outside(b)).sum(1) for b in true], axis=1)
-    verdict = [_judge(d.boxes.astype(float), b) for d, b in zip(found, true, strict=True)]
+    verdicts = [_judge(d.boxes.astype(float), b) for d, b in zip(found, true, strict=True)]
     image = np.repeat(np.arange(len(truth)), [len(d) for d in found])
     order = np.argsort(-np.concatenate([d.scores for d in found]), kind="stable")
-    image, verdict = image[order], np.concatenate(verdict, axis=2)[:, :, order]
+    image, verdict = image[order], np.concatenate(verdicts, axis=2)[:, :, order]
     return [[Ranked(image[v != 0], v[v != 0] > 0, boxes[a]) for v in verdict[a]] for a in range(len(AREAS))]
 
 

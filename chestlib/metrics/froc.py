@@ -35,6 +35,13 @@ def froc_scores(
     -------
     dict
         {"recall_at": {"0.05": ...}, "average", "per_finding": {finding: {"recall_at", "average"}, or None if absent}}
+
+    Examples
+    --------
+    >>> truth = [Record("a.png", [[0, 0, 50, 50]], [8]), Record("b.png")]
+    >>> said = {"a.png": Detections([[2, 0, 50, 50]], [8], [0.9])}
+    >>> froc_scores(truth, said)["recall_at"]
+    {'0.05': 1.0, '0.1': 1.0, '0.2': 1.0}
     """
     everyone = np.ones((1, len(truth)))
     ranks = froc_ranks(truth, predictions)
@@ -85,7 +92,7 @@ def froc_curves(
     return {**curves, "mean": (np.append(0, rates), np.append(0, mean_recall(ranks, everyone, rates)[0]))}
 
 
-def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] = RATES) -> np.ndarray:
+def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] | np.ndarray = RATES) -> np.ndarray:
     """Recall of one finding at each rate, for every row of weights (r, images); (r, rates), NaN without a true box."""
     hits, alarms, boxes = ranked.cumulative(weights)
     if not len(ranked.image):
@@ -97,6 +104,8 @@ def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] = RATE
     return ratio(hits[np.arange(len(hits))[:, None], reached], boxes[:, None])
 
 
-def mean_recall(ranks: Mapping[str, Ranked], weights: np.ndarray, rates: Sequence[float] = RATES) -> np.ndarray:
+def mean_recall(
+    ranks: Mapping[str, Ranked], weights: np.ndarray, rates: Sequence[float] | np.ndarray = RATES
+) -> np.ndarray:
     """Recall at each rate, averaged over the findings present; (r, rates)."""
     return mean_present(np.stack([recall_at(ranked, weights, rates) for ranked in ranks.values()], axis=2))

@@ -21,7 +21,7 @@ CHUNK = 250
 """Resamples held in memory at once."""
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray | float, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, NaN where `whole` is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
@@ -38,7 +38,13 @@ def patients(truth: Sequence[Record]) -> list[str]:
 
 
 def patient_weights(clusters: Sequence, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each image is drawn when its cluster is drawn with replacement; (resamples, images) float64."""
+    """How often each image is drawn when its cluster is drawn with replacement; (resamples, images) float64.
+
+    Examples
+    --------
+    >>> patient_weights(["a", "a", "b"], 3, np.random.default_rng(0)).tolist()  # both images of a come together
+    [[0.0, 0.0, 2.0], [0.0, 0.0, 2.0], [2.0, 2.0, 0.0]]
+    """
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     n = index.max() + 1
     drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]

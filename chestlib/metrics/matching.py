@@ -37,6 +37,11 @@ def overlap(boxes: np.ndarray, others: np.ndarray, edge: float = 0.0) -> np.ndar
     """Intersection over union of every pair of xyxy boxes; (n, 4) and (m, 4) give (n, m).
 
     `edge` is added to every width and height: 0 measures coordinates (COCO), 1 counts both border pixels (challenge).
+
+    Examples
+    --------
+    >>> overlap(np.array([[0.0, 0, 2, 2]]), np.array([[0.0, 0, 2, 1], [5, 5, 6, 6]])).tolist()
+    [[0.5, 0.0]]
     """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])

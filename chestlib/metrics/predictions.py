@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from chestlib.annotations import read_json
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
@@ -136,7 +138,7 @@ def _challenge(items: list[dict[str, list[float]]]) -> Detections:
     if unknown:
         raise ChestlibError(f"unknown finding {unknown[0]!r}; known are {', '.join(ID)}")
     rows = [[x1, y1, x2, y2, score] for _, (x1, y1, x2, y2, score) in pairs]
-    return Detections([row[:4] for row in rows], [_ID[name] for name, _ in pairs], [row[4] for row in rows])
+    return _detections([row[:4] for row in rows], [_ID[name] for name, _ in pairs], [row[4] for row in rows])
 
 
 def _coco(items: list[dict[str, Any]]) -> Detections:
@@ -144,7 +146,11 @@ def _coco(items: list[dict[str, Any]]) -> Detections:
     if unknown:
         raise ChestlibError(f"unknown category {unknown[0]!r}; the findings are 1..{len(ID)}, alphabetically")
     boxes = [[x, y, x + width, y + height] for x, y, width, height in (item["bbox"] for item in items)]
-    return Detections(boxes, [item["category_id"] for item in items], [item["score"] for item in items])
+    return _detections(boxes, [item["category_id"] for item in items], [item["score"] for item in items])
+
+
+def _detections(boxes: list[list[float]], labels: list[int], scores: list[float]) -> Detections:
+    return Detections(np.array(boxes, np.float32), np.array(labels, np.int64), np.array(scores, np.float32))
 
 
 def _parse(parse: Callable[[Any], Detections], items: Any, where: str) -> Detections:

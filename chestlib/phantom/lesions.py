@@ -45,7 +45,7 @@ class Patch:
             waves = [(k, wobble / k**0.5, self.rng.uniform(0, 6.3)) for k in (2, 3, 5, 8)]
 
             def edge(angle: np.ndarray) -> np.ndarray:
-                return 1 + sum(a * np.cos(k * angle + at) for k, a, at in waves)
+                return np.asarray(1 + sum(a * np.cos(k * angle + at) for k, a, at in waves))
 
             ring = np.linspace(-np.pi, np.pi, 180)
             u, v = edge(ring) * np.cos(ring), edge(ring) * np.sin(ring)
@@ -193,7 +193,7 @@ def draw(
         at = np.s_[y1:y2, x1:x2]
         layer = _layer(lesion, chest, exposure, frame, at)
         if lesion.contrast is not None:
-            layer = layer * _strength(lesion, exposure.grey(layer, at) - bare[at], bare, at)
+            layer = layer * _strength(lesion.box, lesion.contrast, exposure.grey(layer, at) - bare[at], bare)
         shape = np.abs(exposure.grey(layer, at) - bare[at]) > VISIBLE
         if np.count_nonzero(shape) < 12:
             continue
@@ -209,12 +209,12 @@ def draw(
     return bare, np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64)
 
 
-def _strength(lesion: Lesion, change: np.ndarray, bare: np.ndarray, at: tuple[slice, slice]) -> float:
-    """Factor on a mass or nodule that gives it its contrast over what lies around it, as far as it stays visible.
+def _strength(box: tuple[float, ...], contrast: float, change: np.ndarray, bare: np.ndarray) -> float:
+    """Factor on the `change` by a mass or nodule that gives it its contrast over what lies around it, as far as it stays visible.
 
     Contrast: mean grey of the inner half of the box's ellipse minus that of the ring from 1.1 to 1.8 times the box.
     """
-    x1, y1, x2, y2 = lesion.box
+    x1, y1, x2, y2 = box
     w, h = 0.9 * (x2 - x1), 0.9 * (y2 - y1)  # the ring reaches 1.8 half sides out
     top, left = max(int(y1 - h / 2), 0), max(int(x1 - w / 2), 0)
     around = np.s_[top : int(y2 + h / 2) + 1, left : int(x2 + w / 2) + 1]
@@ -225,7 +225,7 @@ def _strength(lesion: Lesion, change: np.ndarray, bare: np.ndarray, at: tuple[sl
     middle = change[tuple(slice(n // 4, -(n // 4)) for n in change.shape)]
     if not (inner.any() and ring.any() and middle.size) or middle.mean() < 0.5:
         return 1.0
-    wanted = 255 * lesion.contrast - (area[inner].mean() - area[ring].mean())
+    wanted = 255 * contrast - (area[inner].mean() - area[ring].mean())
     return float(np.clip(wanted / middle.mean(), 0.25, 5))
 
 

@@ -67,8 +67,8 @@ def _shoulders(frame: Frame, rng: np.random.Generator) -> np.ndarray:
         strokes += [(line, 1.15 * width, 1.0), (line, 1.15 * width - 9, 0.62)]
         # Scapula: a blade whose medial border and spine show, pulled off the lung by the raised shoulders.
         x = wide - 16 + 24 * rng.normal() + 0.15 * view.arm
-        blade = [(x - 40, 70), (x - 58, 150), (x - 30, 330), (x + 4, 400), (x + 40, 330), (x + 80, 190), (x + 96, 60)]
-        blade = frame.to_image(smooth(np.array([*blade, (x + 30, 30)]) * (side, 1)))
+        edge = [(x - 40, 70), (x - 58, 150), (x - 30, 330), (x + 4, 400), (x + 40, 330), (x + 80, 190), (x + 96, 60)]
+        blade = frame.to_image(smooth(np.array([*edge, (x + 30, 30)]) * (side, 1)))
         flats.append(blade)
         strokes.append((blade[: len(blade) * 5 // 8], 6.0, 0.5))
         spine = np.array([(x - 44, 96), (x + 30, 60), (x + 100, 22 + lift)]) * (side, 1)

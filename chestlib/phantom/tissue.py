@@ -6,6 +6,7 @@ lung about a quarter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -97,10 +98,10 @@ def _mediastinum(frame: Frame) -> np.ndarray:
     right = [(60, 1.04), (92, 0.94), (108, 0.86), (114, 0.76), (104, 0.66), (80, 0.56), (66, 0.47), (62, 0.36)]
     right += [(58, 0.22), (52, 0.08), (42, -0.1), (40, -0.3)]
 
-    def border(side: int, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    def border(side: int, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [(side * (x if t < 0.45 else 56 + (x - 56) * big) + 0.8 * view.turn, t * h) for x, t in points]
 
-    return frame.to_image(smooth(np.array(border(1, left) + border(-1, right))))
+    return frame.to_image(smooth(np.array([*border(1, left), *border(-1, right)])))
 
 
 def _hila(frame: Frame, rng: np.random.Generator) -> np.ndarray:

@@ -148,5 +148,5 @@ def _write_image(job: _Job) -> Record:
     if not ok:
         raise ChestlibError(f"{job.path}: could not be encoded as PNG")
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    job.path.write_bytes(png)
+    job.path.write_bytes(png.tobytes())
     return Record(job.path.name, boxes, labels, job.patient, job.path)

@@ -52,7 +52,8 @@ def render(executed: Executed, place: Place, position: int) -> Chapter:
         seconds=executed.seconds,
         failure=executed.failure,
     )
-    parts, ids = [], set()
+    parts: list[str] = []
+    ids: set[str] = set()
     for i, cell in enumerate(executed.notebook.cells, start=1):
         if cell.cell_type == "markdown":
             parts.append(_text(cell, place, chapter, ids))
@@ -74,11 +75,13 @@ def _text(cell: NotebookNode, place: Place, chapter: Chapter, ids: set[str]) -> 
         chapter.abstract = soup.p.get_text().strip() if soup.p else ""
         ids.add(chapter.id)
     for heading in soup(re.compile("^h[1-6]$")):
-        while heading["id"] in ids:
-            heading["id"] += "-"
-        ids.add(heading["id"])
+        id = str(heading["id"])
+        while id in ids:
+            id += "-"
+        heading["id"] = id
+        ids.add(id)
         if heading.name in {"h1", "h2"}:
-            chapter.sections.append((heading["id"], heading.get_text().strip()))
+            chapter.sections.append((id, heading.get_text().strip()))
     return f'<div class="prose">{soup}</div>'
 
 

@@ -162,6 +162,7 @@ def _run(path: Path, source: NotebookNode, environment: dict[str, str], tell: Ca
         def stop() -> None:
             nonlocal stopped
             stopped = True
+            assert task, "nbclient runs a notebook in a task"
             task.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM):

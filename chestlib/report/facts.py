@@ -70,7 +70,7 @@ def data_card(folder: Path) -> DataCard:
         synthetic=data.synthetic,
         source=data.source,
         counts=[(label, n, test[label]) for label, n in train.items() if label not in FINDINGS],
-        boxes=[(name, train[name] + test[name]) for name in FINDINGS],
+        boxes=[(name, int(train[name]) + int(test[name])) for name in FINDINGS],
         shared_patients=len(data.shared_patients),
     )
 

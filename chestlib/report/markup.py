@@ -44,7 +44,7 @@ def mathml(tex: str, display: str = "inline") -> str:
     for element in root.iter():  # the converter writes entities into the text, and leaves < as it is
         element.text = html.unescape(element.text) if element.text else element.text
         element.attrib.pop("href", None)
-        if element.tag in {"mi", "mo"} and len(element.text or "") > 1 and element.text.isalpha():
+        if element.tag in {"mi", "mo"} and len(name := element.text or "") > 1 and name.isalpha():
             element.tag = "mo"  # a named function: log, max
             element.attrib |= {"lspace": "0.1em", "rspace": "0.1em", "stretchy": "false"}
     root.attrib.pop("xmlns", None)
@@ -128,7 +128,7 @@ def anchor(chapter: str, section: str = "") -> str:
 
 def _lead(link: Tag, place: Place) -> None:
     """Turn a link to a notebook into one within the page; leave web addresses; drop what a single page cannot reach."""
-    url = urlsplit(link["href"])
+    url = urlsplit(str(link["href"]))
     stem = Path(unquote(url.path)).stem
     if url.scheme in {"http", "https"}:
         link.attrs |= {"target": "_blank", "rel": "noopener noreferrer"}
@@ -143,14 +143,14 @@ def _lead(link: Tag, place: Place) -> None:
 
 def _embed(image: Tag, place: Place, soup: BeautifulSoup) -> None:
     """Put a local picture into the page; a remote one becomes a link to it."""
-    source = image.get("src", "")
+    source = str(image.get("src", ""))
     if source.startswith("data:image/"):
         return
     file = place.folder / unquote(urlsplit(source).path)
     if not urlsplit(source).scheme and _mime(file).startswith("image/") and file.is_file():
         image["src"] = file_uri(file)
         return
-    text = image.get("alt") or source
+    text = str(image.get("alt") or source)
     image.replace_with(soup.new_tag("a", href=source, string=text) if source.startswith("http") else text)
 
 

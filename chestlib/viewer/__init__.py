@@ -75,7 +75,7 @@ class BoxViewer(anywidget.AnyWidget):
     threshold = t.Float(0.5, min=0, max=1).tag(sync=True)
     iou = t.Float(0.5, min=0, max=1).tag(sync=True)
     hidden = t.List(t.Enum(FINDINGS)).tag(sync=True)
-    selection = t.Dict(None, allow_none=True).tag(sync=True)
+    selection: Any = t.Dict(None, allow_none=True).tag(sync=True)
     colour = t.Enum(("finding", "match"), "finding").tag(sync=True)
     layers = t.List(t.Enum(("truth", "detections")), ["truth", "detections"]).tag(sync=True)
     height = t.Int(600, min=240).tag(sync=True)
@@ -162,7 +162,9 @@ class BoxViewer(anywidget.AnyWidget):
         return Path(path)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_()
+        bundle = super()._repr_mimebundle_()
+        assert bundle, "only a widget without a view has none"
+        data, metadata = bundle
         data["text/html"] = static.fragment(self._state(), self._sources, Embed.in_notebook())
         try:
             image = pictures.drawn(self._sources[self.index], static.boxes(self._state()), 384)

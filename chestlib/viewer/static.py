@@ -132,7 +132,8 @@ def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> 
     embed : Embed
     """
     state, sources = _cut(state, sources, embed.images)
-    about, data = [], []
+    about: list[str | list[int]] = []
+    data: list[bytes] = []
     for source in sources:
         try:
             picture = pictures.encode(source, embed.side, embed.quality)

@@ -55,8 +55,6 @@ class Kind:
         Damage that chance does not find; given the good bytes.
     costly : bool
         A sound mutant is trained on, or answered by a server: fewer are tried.
-    named : str
-        What the line must name; `{}` is the file.
     """
 
     name: str
@@ -65,7 +63,6 @@ class Kind:
     mutate: Mutate
     extra: Callable[[bytes], list[Mutant]] = _none
     costly: bool = False
-    named: str = "{}"
 
 
 # --- images ----------------------------------------------------------------------------------------------------------
@@ -451,6 +448,6 @@ KINDS = [
     Kind("storage", _storage, ("tune", "data", "--run", "run", "--storage", "{}", "--trials", "2"), of_json_lines,
          costly=True),
     Kind("notebook", _notebook, ("report", "--data", "data", "--out", "out"), of_json, costly=True),
-    Kind("phantom.json", _phantom("phantom.json"), PHANTOM, of_json, named="phantom"),
-    Kind(".phantom-begun.json", _phantom(".phantom-begun.json"), PHANTOM, of_json, named="phantom"),
+    Kind("phantom.json", _phantom("phantom.json"), PHANTOM, of_json),
+    Kind(".phantom-begun.json", _phantom(".phantom-begun.json"), PHANTOM, of_json),
 ]  # fmt: skip
