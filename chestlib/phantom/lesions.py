@@ -210,7 +210,7 @@ def draw(
 
 
 def _strength(box: tuple[float, ...], contrast: float, change: np.ndarray, bare: np.ndarray) -> float:
-    """Factor on the `change` by a mass or nodule that gives it its contrast over what lies around it, as far as it stays visible.
+    """Factor on the `change` by a mass or nodule that gives it its contrast, as far as it stays visible.
 
     Contrast: mean grey of the inner half of the box's ellipse minus that of the ring from 1.1 to 1.8 times the box.
     """
