@@ -42,6 +42,7 @@ class RecipeModule(LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=settings.learning_rate,
+            fused=settings.precision != "16-mixed",
             betas=(0.9, 0.99),  # .999 remembers a thousand steps: as many as a quick training has
         )
         total = int(self.trainer.estimated_stepping_batches)
@@ -49,6 +50,13 @@ class RecipeModule(LightningModule):
             optimizer, lambda step: warmup_cosine(step, total, settings.warmup)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        # Lightning refuses to clip for a fused optimizer: float16 gradients may be scaled. Ours is not fused then.
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def checked(self, loss: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
         """The loss, after checking that it is a number."""

@@ -57,7 +57,7 @@ class ClassifierSettings(FitSettings):
     """
 
     image_size: int = 224
-    epochs: int = 9
+    epochs: int = 14
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
@@ -95,7 +95,7 @@ class DetectorSettings(FitSettings):
 
     image_size: int = 160
     epochs: int = 6
-    validate_every: int = 2
+    validate_every: int = 3
     batch_size: int = 8
     learning_rate: float = 8e-4
     weight_decay: float = 0.05

@@ -98,7 +98,7 @@ def _emphysema(p: Patch) -> np.ndarray:
 
 def _fibrosis(p: Patch) -> np.ndarray:
     net = _ramp(0.22 - np.abs(p.noise(42, 1)), 0.2) + 0.8 * _ramp(0.25 - np.abs(p.noise(27, 1)), 0.25)
-    return p.rng.uniform(0.24, 0.34) * _ramp(p.inside(3.5), 0.3) * (0.15 + net)
+    return p.rng.uniform(0.36, 0.48) * _ramp(p.inside(3.5), 0.3) * (0.15 + net)
 
 
 def _fracture(p: Patch) -> np.ndarray:
@@ -112,15 +112,15 @@ def _fracture(p: Patch) -> np.ndarray:
     new = np.exp(-(((across - shift) / 12) ** 6)) * _ramp(np.abs(along) - 2.5, 3)
     ends = np.exp(-(((np.abs(along) - 7) / 4) ** 2)) * new
     near = _ramp(p.inside(4), 0.25)
-    return near * (0.06 + 0.62 * (new - old) + 0.55 * ends) + 0.03 * near * (np.abs(along) < size)
+    return near * (0.06 + 0.85 * (new - old) + 0.75 * ends) + 0.03 * near * (np.abs(along) < size)
 
 
 def _pneumothorax(p: Patch) -> np.ndarray:
     bend = p.rng.uniform(1.55, 1.75)
     edge = (((p.x + 1) / bend) ** 2 + ((1 - p.y) / bend) ** 2) ** 0.5 - 1 + 0.02 * np.sin(4 * p.x + 3 * p.y)
     near = _ramp(1.01 - np.abs(p.x), 0.06) * _ramp(1.01 - np.abs(p.y), 0.06)
-    line = np.exp(-((edge * min(p.shape) * bend / 4 / 1.6) ** 2))
-    return near * (-p.rng.uniform(0.42, 0.55) * _ramp(edge, 0.03) + 0.3 * line)
+    line = np.exp(-((edge * min(p.shape) * bend / 4 / 2.4) ** 2))
+    return near * (-p.rng.uniform(0.62, 0.75) * _ramp(edge, 0.03) + 0.45 * line)
 
 
 def _atelectasis(p: Patch) -> np.ndarray:
@@ -132,7 +132,7 @@ def _atelectasis(p: Patch) -> np.ndarray:
         for at in p.rng.uniform(-0.5, 0.5, 1 + (h > 60) + (h > 140))
     )
     lobe = _ramp(rise + 0.55, 0.08) * _ramp(1.2 - rise, 0.9) if h > 0.5 * w else 0.4
-    return _ramp(p.inside(5), 0.15) * (0.12 + 0.45 * lobe + 0.6 * np.minimum(plates, 1.2))
+    return _ramp(p.inside(5), 0.15) * (0.14 + 0.52 * lobe + 0.75 * np.minimum(plates, 1.2))
 
 
 @dataclass(frozen=True)
