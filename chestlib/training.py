@@ -180,7 +180,7 @@ def fit(
         max_epochs=settings.epochs,
         precision=devices.precision(settings.precision),  # type: ignore[arg-type]  # one of the names it lists
         gradient_clip_val=settings.clip or None,
-        check_val_every_n_epoch=settings.validate_every,
+        check_val_every_n_epoch=min(settings.validate_every, settings.epochs),
         num_sanity_val_steps=0,
         callbacks=hooks,
         plugins=[WholeFiles()],
