@@ -30,6 +30,7 @@ def quality(results: list[dict[str, Any]]) -> str:
         ("stage 1: recall", "stage 1", "recall", "recall"),
         ("stage 1: specificity", "stage 1", "specificity", "specificity"),
         ("stage 1: precision", "stage 1", "precision", "precision"),
+        ("stage 1: recall at specificity .70, read off the test ROC", "stage 1", "recall on the curve", None),
         ("stage 2: AP50, mean over findings", "stage 2", "AP50", "AP50"),
         ("stage 2: recall at .2 false positives an image", "stage 2", "recall at 0.2", None),
         ("stage 2: FROC average (.05, .1, .2)", "stage 2", "FROC average", "froc_average"),

@@ -228,7 +228,7 @@ def reliability(diagram: Any) -> Figure:
 
 def froc(curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, float], count: int) -> Figure:
     """FROC: sensitivity over false positives an image, a line a name; dots at the challenge's rates."""
-    figure, axis = plt.subplots(figsize=(6.4, 4))
+    figure, axis = plt.subplots(figsize=(7.4, 4))
     for name, (false, sensitivity) in curves.items():
         known = name in COLOUR
         style: dict[str, Any] = (
@@ -252,7 +252,7 @@ def froc(curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, flo
     )  # fmt: skip
     axis.xaxis.set_major_formatter("{x:g}")
     axis.grid(True)
-    axis.legend(fontsize=7, ncols=2)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))  # beside the curves, not over them
     return figure
 
 

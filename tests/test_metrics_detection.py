@@ -251,6 +251,8 @@ def test_presence_is_the_best_box_against_its_threshold():
     predictions = {"0.png": mass([AWAY, BOX], [0.3, 0.9]), "2.png": mass([BOX], [0.6])}
     thresholds = choose_thresholds(truth, predictions)
     assert thresholds["Mass"] == pytest.approx(0.9) and thresholds["Nodule"] == 0.5
+    crowd = [*truth, *(Record(f"{i}.png") for i in range(3, 20))]
+    assert choose_thresholds(crowd, {r.file_name: mass([AWAY], [0.02]) for r in crowd})["Mass"] == 0.5  # not "everyone"
     row = evaluate(truth, predictions, thresholds={"Mass": 0.5})["per_finding"]["Mass"]
     assert row.pop("AP50") == pytest.approx(0.5, abs=0.01)
     assert row == {"accuracy": pytest.approx(1 / 3), "recall": 0.5, "precision": 0.5, "f1": 0.5}

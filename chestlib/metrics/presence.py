@@ -33,15 +33,19 @@ def best_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) 
 def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, float]:
     """The threshold of each finding with the best image-level F1; to be chosen on a validation part.
 
-    A finding without a true or a predicted box there keeps `DEFAULT_THRESHOLD`.
+    Only thresholds that call at most twice as many images as hold the finding: where a detector knows nothing, the best
+    F1 is that of calling everyone. A finding without a true or a predicted box there, or without such a threshold, keeps
+    `DEFAULT_THRESHOLD`.
     """
     chosen = {}
     for name, y, score in zip(FINDINGS, present(truth).T, best_scores(truth, predictions).T, strict=True):
         chosen[name] = DEFAULT_THRESHOLD
         if y.any() and (score >= 0).any():
             thresholds, true, false = ranking(y, score, np.ones((1, len(y))))
-            f1 = np.where(thresholds >= 0, 2 * true[0] / (true[0] + false[0] + y.sum()), -1)
-            chosen[name] = float(thresholds[f1.argmax()])
+            calls = true[0] + false[0]
+            f1 = np.where((thresholds >= 0) & (calls <= 2 * y.sum()), 2 * true[0] / (calls + y.sum()), 0)
+            if f1.any():
+                chosen[name] = float(thresholds[f1.argmax()])
     return chosen
 
 
