@@ -34,8 +34,8 @@ def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detecti
     """The threshold of each finding with the best image-level F1; to be chosen on a validation part.
 
     Only thresholds that call at most twice as many images as hold the finding: where a detector knows nothing, the best
-    F1 is that of calling everyone. A finding without a true or a predicted box there, or without such a threshold, keeps
-    `DEFAULT_THRESHOLD`.
+    F1 is that of calling everyone. A finding without a true or a predicted box there, or without such a threshold,
+    keeps `DEFAULT_THRESHOLD`.
     """
     chosen = {}
     for name, y, score in zip(FINDINGS, present(truth).T, best_scores(truth, predictions).T, strict=True):
