@@ -171,8 +171,12 @@ def fit(
         hooks += [
             History(run.path / "metrics.csv"),
             ModelCheckpoint(
-                run.path / "checkpoints", "best", monitor=monitor, mode="max", save_last=True,
-                save_on_train_epoch_end=True, enable_version_counter=False,
+                run.path / "checkpoints", "best", monitor=monitor, mode="max", save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+            # After the best, whose state it holds; also of epochs that are not validated.
+            ModelCheckpoint(
+                run.path / "checkpoints", "last", save_on_train_epoch_end=True, enable_version_counter=False
             ),
             EarlyStopping(monitor, mode="max", patience=settings.patience, check_on_train_epoch_end=False),
         ]  # fmt: skip

@@ -140,7 +140,7 @@ def test_the_fast_roi_align_equals_torchvisions() -> None:
         (pooled * torch.arange(7.0)).square().sum().backward()
         results.append([pooled.detach(), *(leaf.grad for leaf in leaves)])
     for theirs, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
     assert results[1][0].abs().max() > 0.5
 
 

@@ -43,7 +43,7 @@ def patient_weights(clusters: Sequence, resamples: int, rng: np.random.Generator
     Examples
     --------
     >>> patient_weights(["a", "a", "b"], 3, np.random.default_rng(0)).tolist()  # both images of a come together
-    [[0.0, 0.0, 2.0], [0.0, 0.0, 2.0], [2.0, 2.0, 0.0]]
+    [[0.0, 0.0, 2.0], [1.0, 1.0, 1.0], [2.0, 2.0, 0.0]]
     """
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     n = index.max() + 1

@@ -82,7 +82,7 @@ def scores(folder: Path) -> dict[str, Any] | None:
         return None
     parts = {name: own.read(name) for name in ("test", "predictions", "operating_point", "split")}
     del parts["test"]["seconds_training"]
-    return {**parts, "epochs": own.metrics().to_dict()}
+    return {**parts, "epochs": own.metrics().to_csv()}
 
 
 def page(folder: Path) -> str | None:
