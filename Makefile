@@ -7,7 +7,7 @@ PROFILE ?= quick
 DATA ?=
 BIN := .venv/bin
 export CHESTLIB_PROFILE := $(PROFILE)
-# Compiled once, torch and its friends import four times faster; uv leaves that to the first import.
+# Compiled once, torch and its friends import more than twice as fast; uv leaves that to the first import.
 unexport PYTHONDONTWRITEBYTECODE
 ifneq ($(DATA),)
 export CHESTLIB_DATA := $(abspath $(DATA))

@@ -229,7 +229,7 @@ def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str,
     for at in range(0, len(dataset), batch):
         records: Sequence[Record] = dataset.records[at : at + batch]
         pictures = [dataset.image(at + i) for i in range(len(records))]
-        sizes = [images.size(record.path) for record in records if record.path]
+        sizes = [images.size(record.path) for record in records if record.path]  # all have one, as in training
         for record, detections in zip(records, detector.detect(module, pictures, sizes), strict=True):
             found[record.file_name] = detections
     return found
