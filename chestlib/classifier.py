@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +103,6 @@ class Classifier(RecipeModule):
         self.floor = settings.specificity_floor
         self.model = SimpleCNN(settings.width, settings.depth, settings.dropout).to(memory_format=torch.channels_last)
         self.loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(float(pos_weight)))
-        self.seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.model(image.contiguous(memory_format=torch.channels_last))
@@ -112,27 +110,20 @@ class Classifier(RecipeModule):
     def training_step(self, batch: tuple, index: int) -> torch.Tensor:
         image, diseased, names = batch
         loss = self.checked(self.loss(self(image).float(), diseased.float()), names)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple, index: int) -> None:
-        image, diseased, _ = batch
+        image, diseased, names = batch
         logit = self(image).float()
         self.log("val_loss", self.loss(logit, diseased.float()), on_epoch=True, batch_size=len(image), sync_dist=True)
-        self.seen.append((logit, diseased))
+        self.seen |= zip(names, zip(logit.tolist(), diseased.tolist(), strict=True), strict=True)
 
     def on_validation_epoch_end(self) -> None:
-        logit, diseased = (torch.cat(parts) for parts in zip(*self.seen, strict=True))
-        self.seen.clear()
-        probability = torch.sigmoid(_joined(self.all_gather(logit))).cpu().numpy()
-        truth = _joined(self.all_gather(diseased)).cpu().numpy() > 0.5
-        for name, value in validation_scores(truth, probability, self.floor).items():
-            self.log(f"val_{name}", value)
-
-
-def _joined(gathered: Any) -> torch.Tensor:
-    """Of all devices, in one row."""
-    return torch.flatten(gathered)
+        logit, diseased = torch.tensor(list(self.all_seen().values())).unbind(1)
+        scores = validation_scores(diseased.numpy() > 0.5, torch.sigmoid(logit).numpy(), self.floor)
+        for name, value in scores.items():
+            self.log(f"val_{name}", value, sync_dist=True)
 
 
 def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) -> dict[str, float]:

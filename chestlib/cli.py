@@ -142,6 +142,9 @@ def tune(
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")]
 
 
+DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs (or processes, on a CPU) that share the training.")]
+
+
 @train_app.command("classifier")
 def train_classifier(
     folder: DataDir,
@@ -149,6 +152,7 @@ def train_classifier(
     profile: ProfileOption = Profile.quick,
     resume: ResumeOption = False,
     seed: SeedOption = 0,
+    devices: DevicesOption = 1,
 ) -> None:
     """Train stage 1, with the tuned settings if `tune` used this run folder.
     `chestlib train classifier data/phantom --run runs/classifier`"""
@@ -158,7 +162,7 @@ def train_classifier(
     from chestlib.runs import Run
 
     base = replace(settings.profile(profile.value).classifier, seed=seed)
-    scores = _train("classifier", folder, run, profile, resume, Run(run).tuned(base))
+    scores = _train("classifier", folder, run, profile, resume, devices, Run(run).tuned(base))
     print(f"{run}: on test {', '.join(f'{key} {_figure(scores[key])}' for key in ('recall', 'specificity', 'auroc'))}")
 
 
@@ -169,6 +173,7 @@ def train_detector(
     profile: ProfileOption = Profile.quick,
     resume: ResumeOption = False,
     seed: SeedOption = 0,
+    devices: DevicesOption = 1,
 ) -> None:
     """Train stage 2. `chestlib train detector data/phantom --run runs/detector`"""
     from dataclasses import replace
@@ -176,11 +181,13 @@ def train_detector(
     from chestlib import settings
 
     chosen = replace(settings.profile(profile.value).detector, seed=seed)
-    scores = _train("detector", folder, run, profile, resume, chosen)
+    scores = _train("detector", folder, run, profile, resume, devices, chosen)
     print(f"{run}: on test AP50 {_figure(scores['coco']['AP50'])}, FROC average {_figure(scores['froc']['average'])}")
 
 
-def _train(stage: str, folder: Path, run: Path, profile: Profile, resume: bool, chosen: Any) -> dict[str, Any]:
+def _train(
+    stage: str, folder: Path, run: Path, profile: Profile, resume: bool, devices: int, chosen: Any
+) -> dict[str, Any]:
     """Train one stage with a bar; the scores on test."""
     from chestlib import settings, sources
     from chestlib.runs import Run
@@ -190,7 +197,10 @@ def _train(stage: str, folder: Path, run: Path, profile: Profile, resume: bool, 
 
     train = stages.train_classifier if stage == "classifier" else stages.train_detector
     with bar(f"training {stage}") as tell:
-        done = train(data, Run(run), chosen, profile=profile.value, resamples=resamples, resume=resume, progress=tell)
+        done = train(
+            data, Run(run), chosen, profile=profile.value, resamples=resamples, resume=resume, progress=tell,
+            devices=devices,
+        )  # fmt: skip
     return done.read("test")["scores"]
 
 

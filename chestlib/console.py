@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from chestlib.files import first_process
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 LONGEST = 600
@@ -30,7 +32,7 @@ def bar(text: str) -> Iterator[Callable[..., None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=not errors.is_terminal, disable=not first_process()) as progress:
         task = progress.add_task(text, total=None)
 
         def tell(done: int, total: int, note: str = "") -> None:

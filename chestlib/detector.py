@@ -209,7 +209,6 @@ class Detector(RecipeModule):
     def __init__(self, settings: DetectorSettings, pretrained: bool = True) -> None:
         super().__init__(settings)
         self.model = build(settings, pretrained)
-        self.seen: list[tuple[Record, Detections]] = []
 
     def forward(self, images: Sequence[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
         return self.model(images)
@@ -218,9 +217,8 @@ class Detector(RecipeModule):
         images, targets, names = batch
         losses = self.model(images, targets)
         loss = self.checked(sum(losses.values()), names)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
-        for name, value in losses.items():
-            self.log(f"train_{name}", value, on_step=False, on_epoch=True, batch_size=len(images))
+        for name, value in {"loss": loss, **losses}.items():
+            self.log(f"train_{name}", value, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple, index: int) -> None:
@@ -228,7 +226,7 @@ class Detector(RecipeModule):
         self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
         for name, target, output in zip(names, targets, self.model(images), strict=True):
             truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy())
-            self.seen.append((truth, Detections.from_torchvision(output)))
+            self.seen[name] = truth, Detections.from_torchvision(output)
 
     def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:
         """torchvision gives losses in training mode alone; the norms keep to their running statistics."""
@@ -241,9 +239,9 @@ class Detector(RecipeModule):
         return loss
 
     def on_validation_epoch_end(self) -> None:
-        truth = [record for record, _ in self.seen]
-        scores = coco.coco_scores(truth, {record.file_name: found for record, found in self.seen})
-        self.seen.clear()
+        seen = self.all_seen()
+        truth = [record for record, _ in seen.values()]
+        scores = coco.coco_scores(truth, {name: found for name, (_, found) in seen.items()})
         for name in ("AP", "AP50"):
             self.log(f"val_{name}", scores[name] or 0.0, sync_dist=True)
 

@@ -47,6 +47,11 @@ def write_atomically(path: Path, text: str | bytes) -> None:
         scratch.unlink(missing_ok=True)
 
 
+def first_process() -> bool:
+    """True in the process that writes and tells; a training on several devices starts others beside it."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """A hard link, or a copy on another disk or a file system without links."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -27,12 +27,25 @@ class RecipeModule(LightningModule):
     def __init__(self, settings: FitSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.seen: dict[str, Any] = {}
         # The first weights belong to the seed too.
         seed_everything(settings.seed, workers=True, verbose=False)
 
     def on_train_epoch_start(self) -> None:
         # Dropout and region sampling depend on seed and epoch alone; the sampler sees to the images.
         seed_everything(self.settings.seed * 10_007 + self.current_epoch, workers=True, verbose=False)
+
+    def all_seen(self) -> dict[str, Any]:
+        """What the validation steps of all processes put into `seen`, by file name, and forget it.
+
+        By name, since Lightning fills up the share of a process with images that another one has too.
+        """
+        seen, self.seen = self.seen, {}
+        if self.trainer.world_size > 1:
+            shares: list[Any] = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(shares, seen)
+            seen = {name: found for share in shares for name, found in share.items()}
+        return seen
 
     def configure_optimizers(self) -> Any:
         settings = self.settings

@@ -20,6 +20,7 @@ from chestlib.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.detections import Detections
 from chestlib.detector import Detector
 from chestlib.errors import ChestlibError
+from chestlib.files import first_process
 from chestlib.findings import FINDINGS
 from chestlib.runs import Run
 from chestlib.settings import ClassifierSettings, DetectorSettings, FitSettings, to_json
@@ -43,7 +44,7 @@ def _about(
         "split": {"name": split.name, "seed": split.seed}
         | {part: len(getattr(split, part)) for part in ("train", "val", "test")},
     }
-    if run.settings_file.is_file():
+    if run.settings_file.is_file() and first_process():  # the other processes join a run that has begun
         if not resume:
             raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
         before = run.read("settings")
@@ -56,7 +57,7 @@ def _about(
 
 def _begin(run: Run, about: dict[str, Any], split: Split) -> None:
     """Write what the run is, unless it goes on."""
-    if not run.settings_file.is_file():
+    if not run.settings_file.is_file() and first_process():
         run.write("split", split.to_json())
         run.write("settings", about | {"versions": versions(), "device": devices.name()})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -142,7 +143,8 @@ def fit(
     keep : bool
         False writes nothing (a trial of a study).
     trainer_options
-        Anything for Lightning's Trainer, as `devices=4, strategy="ddp"`.
+        Anything for Lightning's Trainer. With `devices=4` (and `strategy="ddp"`, its default then) it starts this
+        program three more times; those processes end with the training (SystemExit), so what follows is done once.
 
     Raises
     ------
@@ -193,13 +195,13 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=run.path,
-        **trainer_options,
+        **{"accelerator": devices.device(), "devices": 1, **trainer_options},
     )
     checkpoint = run.last if resume and run.last.is_file() else None
     if checkpoint:
         load_checkpoint(checkpoint)  # a broken one is told before anything is touched
     for half in run.best.parent.glob(".*.part"):  # what a killed training was writing, as large as a checkpoint
-        half.unlink()
+        half.unlink(missing_ok=True)
     try:
         trainer.fit(module, train_loader, val_loader, ckpt_path=checkpoint, weights_only=True)
     except torch.OutOfMemoryError:
@@ -209,6 +211,8 @@ def fit(
         ) from None
     if trainer.interrupted:
         raise ChestlibError(f"{run.path}: training interrupted; go on with --resume")
+    if not trainer.is_global_zero:
+        sys.exit()
     return trainer
 
 

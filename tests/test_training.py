@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import pytest
 import torch
 from torchvision.ops import MultiScaleRoIAlign
 
-from chestlib import detector, images, pipeline, settings, sources, splits, stages, training
+from chestlib import detector, images, metrics, pipeline, settings, sources, splits, stages, training
 from chestlib.annotations import Record
 from chestlib.datasets import XrayDataset, repeat_factors, scale_boxes
+from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.runs import Run
 from chestlib.sources import DataFolder
@@ -80,6 +83,32 @@ def test_resume_after_a_kill_equals_the_uninterrupted_training(
     train(small, cut, chosen, resamples=50, resume=True)
     np.testing.assert_allclose(cut.metrics().to_numpy(), whole.metrics().to_numpy(), atol=1e-6)
     assert cut.read("test")["scores"] == whole.read("test")["scores"]
+
+
+@pytest.mark.parametrize("stage", ["classifier", "detector"])
+def test_two_processes_share_a_training(stage: str, small: DataFolder, tmp_path: Path) -> None:
+    command = [sys.executable, Path(__file__).with_name("two_processes.py"), "train", stage, small.root, "--run", "run"]
+    ended = subprocess.run([*command, "--devices", "2"], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("on test") == 1  # what follows the training is done once
+    run = Run(tmp_path / "run")
+    about = run.read("settings")
+    shares = [(tmp_path / f"shown-{rank}.txt").read_text().split() for rank in (0, 1)]
+    epochs = about["settings"]["epochs"]
+    assert len(shares[0]) == len(shares[1]) >= epochs * (about["split"]["train"] // 2 - 8)
+    for epoch in range(epochs):
+        shown = [name for share in shares for name in share[len(share) // epochs * epoch :][: len(share) // epochs]]
+        assert len(set(shown)) >= len(shown) - 1  # no image twice; of an odd number one pads the other share
+    # The validation figures are those of all images, not of one process's share.
+    parts = splits.Split.from_json(run.read("split"), small.train, small.test)
+    found, rows = run.read("predictions")["val"], run.metrics()
+    if stage == "classifier":
+        truth = np.array([record.diseased for record in parts.val])
+        scores = metrics.binary_scores(truth, np.array([row["disease_probability"] for row in found]), 0.5)
+        assert rows["val_auroc"][rows["val_recall"].idxmax()] == pytest.approx(scores["auroc"], abs=1e-5)
+    else:
+        boxes = {name: Detections.from_list(rows) for name, rows in found.items()}
+        assert rows["val_AP50"].max() == pytest.approx(metrics.coco_scores(parts.val, boxes)["AP50"], abs=1e-3)
 
 
 def test_checkpoints_hold_no_code(runs: tuple[Run, Run], tmp_path: Path) -> None:
