@@ -46,8 +46,11 @@ test: env lint ## ruff, pytest, and the notebooks by nbval
 	$(BIN)/$(PYTEST)
 	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb
 
-faults: env ## the long fault campaigns: kills, broken inputs, full disks; about an hour
+faults: env ## the long fault campaigns: kills, broken inputs, full disks
 	$(BIN)/pytest -q -m campaign tests/faults
+
+# uv sees only the Pythons that pyenv puts forward.
+test-floor test-latest: export PYENV_VERSION = $(shell pyenv versions --bare 2>/dev/null | paste -sd:)
 
 test-floor: ## pytest on Python 3.10 with the lowest versions allowed; needs uv
 	uv venv -q --clear --python 3.10 .venv-floor

@@ -75,6 +75,8 @@ def write(
     seal, begun = out / "phantom.json", out / ".phantom-begun.json"
     if out.exists() and not out.is_dir():
         raise ChestlibError(f"{out}: is a file; name a folder for the phantom")
+    for half in out.glob(f".{begun.name}.*.part"):  # killed at its first write
+        half.unlink(missing_ok=True)
     if seal.exists() or begun.exists():
         mark = seal if seal.exists() else begun
         if read_json(mark) != settings:
