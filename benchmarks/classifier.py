@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=0)
     args = parser.parse_args()
     devices.use_threads()
-    chosen = replace(settings.QUICK.classifier, image_size=args.size, epochs=1, workers=args.workers)
+    chosen = replace(settings.QUICK.classifier, image_size=args.size, epochs=1, ema=0.0, workers=args.workers)
     precision = devices.precision(chosen.precision)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)

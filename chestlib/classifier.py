@@ -3,10 +3,10 @@
 With the default settings (width 16, depth 4) and an image of 224 x 224:
 
     input                            1 x 224 x 224
-    block 1   conv 5x5, stride 2    16 x 112 x 112
-    block 2   pool, conv 3x3 x 2    32 x  56 x  56
-    block 3   pool, conv 3x3 x 2    64 x  28 x  28
-    block 4   pool, conv 3x3 x 2   128 x  14 x  14
+    block 1   conv 5x5, stride 2, pool   16 x 56 x 56
+    block 2   conv 3x3 x 2, pool         32 x 28 x 28
+    block 3   conv 3x3 x 2, pool         64 x 14 x 14
+    block 4   conv 3x3 x 2              128 x 14 x 14
     pool      mean and max         256
     dropout, linear                  1  (a logit: no Sigmoid, BCEWithLogitsLoss brings its own)
 """
@@ -26,18 +26,15 @@ from chestlib.recipe import RecipeModule
 from chestlib.settings import ClassifierSettings
 
 
-def convolution(inside: int, outside: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Convolution, normalisation, ReLU."""
+def convolution(inside: int, outside: int, size: int = 3, stride: int = 1, pool: bool = False) -> list[nn.Module]:
+    """Convolution, with `pool` half the size, normalisation, ReLU."""
     return [
         nn.Conv2d(inside, outside, size, stride, padding=size // 2, bias=False),
+        # Before the norm and the ReLU, which then see a quarter of the pixels: they cost as much as convolutions.
+        *([nn.MaxPool2d(2)] if pool else []),
         nn.BatchNorm2d(outside),
         nn.ReLU(inplace=True),
     ]
-
-
-def block(inside: int, outside: int) -> nn.Sequential:
-    """Half the size, then two 3 x 3 convolutions."""
-    return nn.Sequential(nn.MaxPool2d(2), *convolution(inside, outside), *convolution(outside, outside))
 
 
 class SimpleCNN(nn.Module):
@@ -57,8 +54,10 @@ class SimpleCNN(nn.Module):
         super().__init__()
         channels = [min(width * 2**i, max(128, width)) for i in range(depth)]
         # At full size a convolution costs most and sees least, so the first one already halves the image.
-        first = nn.Sequential(*convolution(1, width, 5, stride=2))
-        self.blocks = nn.Sequential(first, *(block(a, b) for a, b in pairwise(channels)))
+        blocks = [convolution(1, width, 5, stride=2, pool=depth > 1)]
+        for i, (inside, outside) in enumerate(pairwise(channels), 2):
+            blocks.append(convolution(inside, outside) + convolution(outside, outside, pool=i < depth))
+        self.blocks = nn.Sequential(*(nn.Sequential(*block) for block in blocks))
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * channels[-1], 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

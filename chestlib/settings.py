@@ -57,8 +57,9 @@ class ClassifierSettings(FitSettings):
     """
 
     image_size: int = 224
-    epochs: int = 14
+    epochs: int = 16
     batch_size: int = 32
+    ema: float = 0.98
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     width: int = 16

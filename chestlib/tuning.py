@@ -39,7 +39,7 @@ def suggest(trial: BaseTrial, base: ClassifierSettings) -> ClassifierSettings:
         base,
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
         weight_decay=trial.suggest_float("weight_decay", 1e-3, 1e-1, log=True),
-        width=trial.suggest_categorical("width", [8, 16, 24]),
+        width=trial.suggest_categorical("width", [base.width // 2, base.width]),
         dropout=trial.suggest_float("dropout", 0.0, 0.4, step=0.1),
         # Not 0: a trial of few epochs is over before overfitting shows, and would always leave augmentation out.
         augment=trial.suggest_float("augment", 0.25, 1.0, step=0.25),
@@ -158,7 +158,8 @@ def tune(
             with lock(storage):
                 trial, chosen = _next(study, base, storage, worker)
             try:
-                study.tell(trial, objective(trial, replace(chosen, epochs=settings.epochs)))
+                # So short a training is over before averaged weights have caught up.
+                study.tell(trial, objective(trial, replace(chosen, epochs=settings.epochs, ema=0.0)))
             except optuna.TrialPruned:
                 study.tell(trial, state=TrialState.PRUNED)
             except BaseException:
