@@ -232,7 +232,8 @@ def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str,
         pictures = [dataset.image(at + i) for i in range(len(records))]
         sizes = [images.size(record.path) for record in records if record.path]  # all have one, as in training
         for record, detections in zip(records, detector.detect(module, pictures, sizes), strict=True):
-            found[record.file_name] = detections
+            # As predictions.json rounds them, so that who scores that file gets the run's figures.
+            found[record.file_name] = Detections.from_list(detections.to_list())
     return found
 
 

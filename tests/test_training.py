@@ -19,7 +19,7 @@ from chestlib.annotations import Record
 from chestlib.datasets import XrayDataset, repeat_factors, scale_boxes
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.runs import Run
+from chestlib.runs import Run, finite
 from chestlib.sources import DataFolder
 
 SMALL_CNN = replace(settings.QUICK.classifier, image_size=64, width=8, depth=3, epochs=3, batch_size=16)
@@ -48,7 +48,11 @@ def test_a_run_tells_all_that_comes_after_training(runs: tuple[Run, Run], small:
     low, high = runs[0].read("test")["intervals"]["recall"]
     assert 0 <= low <= scores["recall"] <= high <= 1
     assert runs[1].read("test")["scores"]["n_images"] == len(small.test)
-    assert set(runs[1].read("predictions")["test"]) == {record.file_name for record in small.test}
+    found = {name: Detections.from_list(rows) for name, rows in runs[1].read("predictions")["test"].items()}
+    assert set(found) == {record.file_name for record in small.test}
+    again = metrics.evaluate(small.test, found, thresholds=runs[1].read("operating_point")["thresholds"])
+    for key in ("coco", "froc", "per_finding"):
+        assert runs[1].read("test")["scores"][key] == finite(again[key])
 
 
 def test_a_finished_run_is_not_overwritten(runs: tuple[Run, Run], small: DataFolder) -> None:
