@@ -3,8 +3,9 @@
     python benchmarks/classifier.py [--images 960] [--rounds 7] [--size 224] [--workers 0]
 
 The same network, images (phantoms drawn for the run), augmentation, batch size, precision, optimiser, schedule and
-clipping, one epoch each in turn, as long as one of the quick profile. The clock runs from the start of an epoch to its last step, loading included. Exit
-status 1 if the median ratio is under 1. The plain loop in float32, as first tutorials write it, stands below.
+clipping, one epoch each in turn, as long as one of the quick profile. The clock runs from the start of an epoch to its
+last step, loading included. Exit status 1 if the median ratio is under 1. The plain loop in float32, as first tutorials
+write it, stands below.
 """
 
 from __future__ import annotations
