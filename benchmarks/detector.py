@@ -185,10 +185,18 @@ def peak(name: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
     result = {}
     for task, work in tasks(name, folder, weights, args).items():
         work()
-        gpu = args.device == "cuda"
-        bytes_ = torch.cuda.max_memory_allocated() if gpu else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        bytes_ = torch.cuda.max_memory_allocated() if args.device == "cuda" else _resident()
         result[task] = bytes_ / 1e9
     return result
+
+
+def _resident() -> int:
+    """Peak of this program; what getrusage tells is, after fork and exec, at least what the parent had."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    except OSError:
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def tasks(
