@@ -118,6 +118,11 @@ def tune(
     ----------
     storage : Path
         The journal file; default study.log in the run folder.
+
+    Raises
+    ------
+    ChestlibError
+        If the data are too few, or the storage is broken or holds a study of other settings.
     """
     split = split or splits.default(data.train, data.test, base.seed)
     splits.require_trainable(split, data.root)
@@ -130,6 +135,10 @@ def tune(
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1),
     )
+    begun = study.user_attrs.get("settings", to_json(base))
+    if begun != to_json(base):
+        raise ChestlibError(f"{storage}: holds a study of other settings; name another --storage")
+    study.set_user_attr("settings", begun)
     rng = np.random.default_rng(base.seed)
     few = [
         split.train[i]

@@ -11,6 +11,7 @@ import optuna
 import pytest
 
 from chestlib import settings, sources, tuning
+from chestlib.errors import ChestlibError
 from chestlib.runs import SEARCHED, Run
 from chestlib.settings import TuneSettings
 from chestlib.sources import DataFolder
@@ -48,3 +49,6 @@ def test_processes_share_the_trials_of_one_storage(small: DataFolder, tmp_path: 
     assert len({str(trial.params) for trial in ended}) == len(ended)  # none was tried twice
     assert {"recall", "precision", "f1", "accuracy", "auroc", "seconds"} <= study.best_trial.user_attrs.keys()
     assert Run(tmp_path / "run").tuned(BASE).learning_rate == study.best_params["learning_rate"]
+    with pytest.raises(ChestlibError, match=r"study\.log: holds a study of other settings"):
+        other = replace(BASE, width=16)
+        tuning.tune(small, Run(tmp_path / "run"), other, TuneSettings(trials=7), storage=tmp_path / "study.log")

@@ -1,4 +1,4 @@
-"""The command line with toy settings; test_training.py lets Lightning start this file twice.
+"""The command line with toy settings; test_training.py starts this file, and Lightning its second process.
 
 Each process adds the training images that it was shown to shown-RANK.txt in the working folder.
 """
