@@ -74,7 +74,7 @@ notebooks: env ## execute the notebooks in place
 	$(BIN)/python notebooks/execute.py
 
 figures: env ## the pictures of the README
-	$(BIN)/python -m chestlib.diagram
+	$(BIN)/python benchmarks/diagram.py
 	$(BIN)/python benchmarks/realism.py --gallery figures/phantom.png
 	$(BIN)/python benchmarks/screenshots.py
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chestlib import images, phantom
+from chestlib import phantom
+from chestlib.data import cached_images, images
 
 REQUIRED = 5
 
@@ -48,7 +49,7 @@ def main() -> int:
             print(f"phantom, {workers} worker(s)     {rate:8.2f} images/s, {rate / workers:.2f} a worker")
         paths = sorted(folder.rglob("*.png"))
         start = time.perf_counter()
-        cached = images.cache(paths, args.size, Path(scratch, "cache"))
+        cached = cached_images(paths, args.size, Path(scratch, "cache"))
         print(f"building the cache       {len(paths) / (time.perf_counter() - start):8.1f} images/s")
         decode = seconds(lambda: (images.resize(images.read(path), shape) for path in paths))
         read = seconds(lambda: (image.astype(np.float32)[None] / 255 for image in cached))

@@ -24,12 +24,10 @@ import torch
 from lightning.pytorch import Callback
 from torch.utils.data import DataLoader
 
-from chestlib import devices, phantom, settings, sources, training
-from chestlib.classifier import Classifier
-from chestlib.datasets import XrayDataset
-from chestlib.recipe import warmup_cosine
-from chestlib.runs import Run
+from chestlib import devices, phantom, settings
+from chestlib.data import open_data
 from chestlib.settings import ClassifierSettings
+from chestlib.train import Classifier, Run, XrayDataset, fit, warmup_cosine
 
 REQUIRED = 1.0
 
@@ -79,9 +77,9 @@ class Clock(Callback):
 
 
 def through_chestlib(chosen: ClassifierSettings, train: XrayDataset, val: XrayDataset, place: Path) -> float:
-    """An epoch through `chestlib.training.fit`, with its sampler, callbacks, validation and checkpoint: seconds."""
+    """An epoch through `chestlib.train.fit`, with its sampler, callbacks, validation and checkpoint: seconds."""
     clock = Clock()
-    training.fit(Run(place), Classifier(chosen), train, val, monitor="val_recall", callbacks=[clock])
+    fit(Run(place), Classifier(chosen), train, val, monitor="val_recall", callbacks=[clock])
     return clock.seconds
 
 
@@ -97,7 +95,7 @@ def main() -> int:
     precision = devices.precision(chosen.precision)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        data = sources.open_data(phantom.write(place / "phantom", 64, 40, size=256, workers=2))
+        data = open_data(phantom.write(place / "phantom", 64, 40, size=256, workers=2))
         shown = (data.train * -(-args.images // len(data.train)))[: args.images]  # speed does not mind repeats
         train = XrayDataset(shown, args.size, place / "cache", boxes=False, augment=chosen.augment)
         val = XrayDataset(data.test, args.size, place / "cache", boxes=False)

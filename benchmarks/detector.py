@@ -34,15 +34,13 @@ import torch
 from torch import nn
 from torchvision.models.detection import fasterrcnn_resnet50_fpn
 
-from chestlib import detector, devices, phantom, settings, sources, stages
-from chestlib.annotations import Record
-from chestlib.datasets import Target, XrayDataset, collate_boxes
+from chestlib import devices, phantom, settings
+from chestlib.data import Record, Split, open_data
 from chestlib.detections import Detections
 from chestlib.findings import N_CLASSES
-from chestlib.metrics import coco
-from chestlib.runs import Run
+from chestlib.metrics import coco_scores
 from chestlib.settings import DetectorSettings
-from chestlib.splits import Split
+from chestlib.train import Run, Target, XrayDataset, collate_boxes, detector, load_detector
 
 REQUIRED = {"cpu": {"training": 1.5, "inference": 2.0}, "cuda": {"training": 2.0, "inference": 3.0}}
 CONTESTANTS = ("stock", "same settings", "full profile")
@@ -110,7 +108,7 @@ def training_step(name: str, model: nn.Module, batch: tuple[torch.Tensor, list[T
 
 def load(folder: Path, size: int, count: int, device: str) -> tuple[torch.Tensor, list[Target]]:
     """The first `count` phantoms of the folder, those with boxes first."""
-    records = sorted(sources.open_data(folder).train, key=lambda record: not record.diseased)[:count]
+    records = sorted(open_data(folder).train, key=lambda record: not record.diseased)[:count]
     dataset = XrayDataset(records, size, folder / "cache", boxes=True)
     images, targets, _ = collate_boxes([dataset[i] for i in range(len(dataset))])
     return images.to(device), [{key: value.to(device) for key, value in target.items()} for target in targets]
@@ -150,7 +148,7 @@ def agreement(
         model = build(name, size).to(device)
         model.load_state_dict(weights)
         found = find(model.eval(), images, plain)
-        score = coco.coco_scores(truth, {record.file_name: d for record, d in zip(truth, found, strict=True)})
+        score = coco_scores(truth, {record.file_name: d for record, d in zip(truth, found, strict=True)})
         torch.manual_seed(0)  # the sampling of regions
         with torch.no_grad():
             loss = losses(model.train(), images[:4], targets[:4], plain).item()
@@ -162,9 +160,9 @@ def agreement(
 
 def precision(run: Run, folder: Path) -> bool:
     """Print AP of a run's detector in float32 and as it runs, on its val and test part; True if they agree."""
-    data = sources.open_data(folder)
+    data = open_data(folder)
     split = Split.from_json(run.read("split"), data.train, data.test)
-    model, _ = stages.load_detector(run)
+    model, _ = load_detector(run)
     images = XrayDataset([*split.val, *split.test], model.settings.image_size, folder.parent / "cache", boxes=True)
     truth = [Record(r.file_name, boxes, r.labels) for r, boxes in zip(images.records, images.scaled, strict=True)]
     scores = []
@@ -174,7 +172,7 @@ def precision(run: Run, folder: Path) -> bool:
             batch = torch.stack([images.image(i) for i in range(at, min(at + 8, len(truth)))])
             names = [record.file_name for record in truth[at : at + 8]]
             found |= zip(names, find(model.model, batch, plain), strict=True)
-        scores.append(coco.coco_scores(truth, found)["AP"])
+        scores.append(coco_scores(truth, found)["AP"])
     print(f"{run.path} on {len(truth)} images: AP {scores[0]:.4f} in float32, {scores[1]:.4f} as it runs")
     return abs(scores[0] - scores[1]) <= 0.005
 

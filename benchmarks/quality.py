@@ -26,13 +26,14 @@ FILE = TOP / "figures" / "quality.json"
 
 def measure(seed: int) -> dict[str, Any]:
     """Draw, tune, train and test with one seed."""
-    from chestlib import devices, images, metrics, phantom, settings, sources, splits, stages, tuning
-    from chestlib.runs import Run
+    from chestlib import devices, metrics, phantom, settings
+    from chestlib.data import cached_images, open_data, splits
+    from chestlib.train import Run, train_stage, tune
 
     profile = settings.profile("quick")
     place = TOP / "runs" / "quality" / f"seed-{seed}"
     train, test = profile.phantom
-    data = sources.open_data(
+    data = open_data(
         phantom.write(TOP / "data" / f"phantom-seed-{seed}", train, test, seed=seed, workers=os.cpu_count() or 1)
     )
     split = splits.default(data.train, data.test, seed)
@@ -40,15 +41,15 @@ def measure(seed: int) -> dict[str, Any]:
     base = {kind: replace(getattr(profile, kind), seed=seed) for kind in ("classifier", "detector")}
     for chosen in base.values():
         for part in (split.train, split.val, split.test):
-            images.cache([record.path for record in part], chosen.image_size, cache)
+            cached_images([record.path for record in part], chosen.image_size, cache)
 
     run, start = Run(place / "classifier"), time.monotonic()
-    tuning.tune(data, run, base["classifier"], profile.tune, split=split, cache=cache)
+    tune(data, run, base["classifier"], profile.tune, split=split, cache=cache)
     tuned = time.monotonic() - start
     chosen = run.tuned(base["classifier"])
-    first = stages.train_classifier(data, run, chosen, split=split, resamples=2000, cache=cache).read("test")
+    first = train_stage(data, run, chosen, split=split, resamples=2000, cache=cache).read("test")
     run = Run(place / "detector")
-    second = stages.train_detector(data, run, base["detector"], split=split, resamples=1000, cache=cache).read("test")
+    second = train_stage(data, run, base["detector"], split=split, resamples=1000, cache=cache).read("test")
     scores, found = first["scores"], second["scores"]
     said = {item["file"]: item["disease_probability"] for item in Run(place / "classifier").read("predictions")["test"]}
     diseased, p = (np.array(v) for v in zip(*((r.diseased, said[r.file_name]) for r in split.test), strict=True))

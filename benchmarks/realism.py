@@ -21,10 +21,9 @@ from textwrap import fill
 import cv2
 import numpy as np
 
-from chestlib.annotations import Record, read_annotations
+from chestlib.data import Record, read_annotations
 from chestlib.findings import FINDINGS, ID
-from chestlib.phantom.image import plan_visit, render_visit
-from chestlib.phantom.writing import plan
+from chestlib.phantom import plan, plan_visit, render_visit
 
 REAL = Path("../shared/real/chestx-det10")
 
@@ -264,7 +263,7 @@ def gallery(path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from chestlib import plots
+    from chestlib import figures
     from chestlib.phantom import render
 
     pictures = [render(seed, 512) for seed in range(60)]
@@ -279,14 +278,14 @@ def gallery(path: Path) -> None:
         missing -= set(pictures[best][1].findings)
     rest = (i for i in range(len(pictures)) if i not in chosen and len(pictures[i][1].labels) <= 2)
     chosen = (chosen + list(rest))[:12]
-    plots.use_style()
-    figure, axes = plots.grid(12, 4, 2.9)
+    figures.use_style()
+    figure, axes = figures.grid(12, 4, 2.9)
     for axis, i in zip(axes, sorted(chosen), strict=True):
         image, record = pictures[i]
-        plots.xray(axis, image[None] / np.float32(255), fill(", ".join(record.findings) or "normal", 40))
-        plots.boxes(axis, record.boxes, record.labels, names=False)
+        figures.xray(axis, image[None] / np.float32(255), fill(", ".join(record.findings) or "normal", 40))
+        figures.boxes(axis, record.boxes, record.labels, names=False)
     figure.suptitle("Phantoms: drawn, not measured", x=0.01, ha="left", fontsize=11)
-    plots.save(figure, path)
+    figures.save(figure, path)
 
 
 def main() -> int:

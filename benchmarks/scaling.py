@@ -22,8 +22,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from chestlib import classifier, detector, devices, images, phantom, settings, sources
-from chestlib.datasets import XrayDataset, collate_boxes
+from chestlib import devices, phantom, settings
+from chestlib.data import images, open_data
+from chestlib.train import XrayDataset, classifier, collate_boxes, detector
 
 IMAGES = 2700
 """Of a train part of ChestX-Det10, less what validation takes."""
@@ -52,7 +53,7 @@ def trainings(folder: Path, batch: int) -> dict[str, Callable[[], None]]:
     """A training step of each stage as the full profile has it, but for pretrained weights and the batch size."""
     torch.manual_seed(0)
     full = settings.FULL
-    records = [record for record in sources.open_data(folder).train if record.diseased][:batch]
+    records = [record for record in open_data(folder).train if record.diseased][:batch]
     small = XrayDataset(records, full.classifier.image_size, folder / "cache", boxes=False)
     large = XrayDataset(records, full.detector.image_size, folder / "cache", boxes=True)
     pictures = torch.stack([small[i][0] for i in range(batch)])
@@ -88,7 +89,7 @@ def main() -> int:
         work = trainings(folder, args.batch)
         flops = {name: operations(step, args.batch) for name, step in work.items()}
         speed = {name: rate(step, args.batch, args.rounds) for name, step in work.items()}
-        records = sources.open_data(folder).train
+        records = open_data(folder).train
         augmented = XrayDataset(
             records, full.detector.image_size, folder / "cache", boxes=True, augment=full.detector.augment
         )

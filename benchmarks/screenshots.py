@@ -19,9 +19,9 @@ from browser import chromium, quiet_page
 from playwright.sync_api import Locator, Page
 
 from chestlib import phantom
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
-from chestlib.metrics import matching
+from chestlib.metrics import match as matched
 from chestlib.viewer import BoxViewer, Embed
 
 FIGURES = Path(__file__).parents[1] / "figures"
@@ -47,7 +47,7 @@ def imagined(record: Record, draw: np.random.Generator) -> Detections:
 
 def telling(record: Record, detections: Detections) -> bool:
     """Does this image have a bit of everything: two findings, a hit, a false alarm, a missed box, and not too many?"""
-    match = matching.match(record.boxes, record.labels, detections.above(THRESHOLD))
+    match = matched(record.boxes, record.labels, detections.above(THRESHOLD))
     kinds = match.hit.sum() >= 2 and (~match.hit).any() and (~match.found).any()
     return bool(kinds) and len(record.findings) > 1 and len(record.labels) <= 5
 

@@ -17,12 +17,11 @@ from chestlib.errors import ChestlibError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
-train_app = typer.Typer(no_args_is_help=True, help="Train one of the two stages.")
-app.add_typer(train_app, name="train")
 
 Profile = Enum("Profile", {"quick": "quick", "full": "full"}, type=str)  # type: ignore[misc]
 Format = Enum("Format", {n: n for n in ("coco", "yolo", "challenge", "chestx-det10")}, type=str)  # type: ignore[misc]
 Others = Enum("Others", {"keep": "keep", "drop": "drop"}, type=str)  # type: ignore[misc]
+Stage = Enum("Stage", {"classifier": "classifier", "detector": "detector"}, type=str)  # type: ignore[misc]
 Source = Enum("Source", {"kaggle": "kaggle", "official": "official"}, type=str)  # type: ignore[misc]
 
 DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `phantom` or `fetch` write it).")]
@@ -76,20 +75,20 @@ def fetch(
     annotations_only: Annotated[bool, typer.Option("--annotations-only", help="Leave the images out.")] = False,
 ) -> None:
     """Download ChestX-Det10; a killed download goes on. `chestlib fetch data/chestx-det10`"""
-    from chestlib import fetch as module
+    from chestlib import data
 
     with bar("downloading") as tell:
-        module.fetch(out, source=source.value, annotations_only=annotations_only, progress=tell)
+        data.fetch(out, source=source.value, annotations_only=annotations_only, progress=tell)
     print(f"{out}: done; `chestlib check {out}` looks it over")
 
 
 @app.command()
 def check(folder: DataDir, as_json: JsonOption = False) -> None:
     """Count and check a data folder; exit status 2 when it has errors. `chestlib check data/phantom`"""
-    from chestlib import check as module
+    from chestlib import data
 
     with bar("checking") as tell:
-        report = module.check(folder, progress=tell)
+        report = data.check(folder, progress=tell)
     if as_json:
         show(report.to_json())
     else:
@@ -108,10 +107,10 @@ def convert(
     ] = None,
 ) -> None:
     """Convert annotations. `chestlib convert data/phantom/train.json train-coco.json --to coco`"""
-    from chestlib import convert as module
+    from chestlib import data
 
     with bar("converting") as tell:
-        done = module.convert(source, out, to.value, others=others.value if others else None, progress=tell)
+        done = data.convert(source, out, to.value, others=others.value if others else None, progress=tell)
     print(done)
 
 
@@ -127,81 +126,56 @@ def tune(
     """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`"""
     from dataclasses import replace
 
-    from chestlib import settings, sources
-    from chestlib.runs import Run
+    from chestlib import settings
+    from chestlib.data import open_data
 
-    data, chosen = sources.open_data(folder), settings.profile(profile.value)
-    from chestlib import tuning
+    data, chosen = open_data(folder), settings.profile(profile.value)
+    from chestlib import train as package
 
     plan = replace(chosen.tune, trials=trials) if trials else chosen.tune
     with bar("tuning") as tell:
-        study = tuning.tune(data, Run(run), replace(chosen.classifier, seed=seed), plan, storage=storage, progress=tell)
-    print(f"{run}: {tuning.done(study)} trials; best recall at the floor, on val: {study.best_value:.3f}")
+        base = replace(chosen.classifier, seed=seed)
+        study = package.tune(data, package.Run(run), base, plan, storage=storage, progress=tell)
+    print(f"{run}: {package.ended(study)} trials; best recall at the floor, on val: {study.best_value:.3f}")
 
 
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")]
-
-
-DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs (or processes, on a CPU) that share the training.")]
-
-
-@train_app.command("classifier")
-def train_classifier(
+@app.command()
+def train(
+    stage: Annotated[Stage, typer.Argument(metavar="STAGE", help="`classifier` or `detector`.")],
     folder: DataDir,
     run: RunDir,
     profile: ProfileOption = Profile.quick,
-    resume: ResumeOption = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     seed: SeedOption = 0,
-    devices: DevicesOption = 1,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
 ) -> None:
-    """Train stage 1, with the tuned settings if `tune` used this run folder.
-    `chestlib train classifier data/phantom --run runs/classifier`"""
+    """Train one of the two stages; stage 1 with the tuned settings if `tune` used this run folder.
+    `chestlib train classifier data/phantom --run runs/classifier`, then
+    `chestlib train detector data/phantom --run runs/detector`"""
     from dataclasses import replace
 
     from chestlib import settings
-    from chestlib.runs import Run
+    from chestlib.data import open_data
+    from chestlib.train import Run
 
-    base = replace(settings.profile(profile.value).classifier, seed=seed)
-    scores = _train("classifier", folder, run, profile, resume, devices, Run(run).tuned(base))
-    print(f"{run}: on test {', '.join(f'{key} {_figure(scores[key])}' for key in ('recall', 'specificity', 'auroc'))}")
+    plan, own = settings.profile(profile.value), Run(run)
+    chosen = replace(getattr(plan, stage.value), seed=seed)
+    if stage is Stage.classifier:
+        chosen = own.tuned(chosen)
+    data = open_data(folder)
+    from chestlib.train import train_stage
 
-
-@train_app.command("detector")
-def train_detector(
-    folder: DataDir,
-    run: RunDir,
-    profile: ProfileOption = Profile.quick,
-    resume: ResumeOption = False,
-    seed: SeedOption = 0,
-    devices: DevicesOption = 1,
-) -> None:
-    """Train stage 2. `chestlib train detector data/phantom --run runs/detector`"""
-    from dataclasses import replace
-
-    from chestlib import settings
-
-    chosen = replace(settings.profile(profile.value).detector, seed=seed)
-    scores = _train("detector", folder, run, profile, resume, devices, chosen)
-    print(f"{run}: on test AP50 {_figure(scores['coco']['AP50'])}, FROC average {_figure(scores['froc']['average'])}")
-
-
-def _train(
-    stage: str, folder: Path, run: Path, profile: Profile, resume: bool, devices: int, chosen: Any
-) -> dict[str, Any]:
-    """Train one stage with a bar; the scores on test."""
-    from chestlib import settings, sources
-    from chestlib.runs import Run
-
-    data, resamples = sources.open_data(folder), settings.profile(profile.value).resamples
-    from chestlib import stages
-
-    train = stages.train_classifier if stage == "classifier" else stages.train_detector
-    with bar(f"training {stage}") as tell:
-        done = train(
-            data, Run(run), chosen, profile=profile.value, resamples=resamples, resume=resume, progress=tell,
+    with bar(f"training {stage.value}") as tell:
+        train_stage(
+            data, own, chosen, profile=profile.value, resamples=plan.resamples, resume=resume, progress=tell,
             devices=devices,
         )  # fmt: skip
-    return done.read("test")["scores"]
+    scores = own.read("test")["scores"]
+    told = {"recall": "recall", "specificity": "specificity", "AUROC": "auroc"}
+    if stage is Stage.detector:
+        scores = {"AP50": scores["coco"]["AP50"], "froc": scores["froc"]["average"]}
+        told = {"AP50": "AP50", "FROC average": "froc"}
+    print(f"{run}: on test {', '.join(f'{name} {_figure(scores[key])}' for name, key in told.items())}")
 
 
 def _figure(value: float | None) -> str:
@@ -216,9 +190,10 @@ def evaluate(
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
 ) -> None:
     """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`"""
-    from chestlib import annotations, metrics, sources
+    from chestlib import metrics
+    from chestlib.data import open_data, read_annotations
 
-    records = sources.open_data(truth).test if truth.is_dir() else annotations.read_annotations(truth)
+    records = open_data(truth).test if truth.is_dir() else read_annotations(truth)
     found = metrics.read_predictions(predictions, [record.file_name for record in records])
     scores = metrics.evaluate(records, found, bootstrap=bootstrap)
     if absent := scores["without_prediction"]:
@@ -239,18 +214,18 @@ def predict(
 ) -> None:
     """Findings and boxes for your own X-rays.
     `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`"""
-    from chestlib import images
-    from chestlib.runs import Run
+    from chestlib.data import images
+    from chestlib.train import Run
 
     # What is wrong is told before torch is loaded.
     files = images.find(paths)
     stage1 = Run(classifier).require("classifier", checkpoint=True)
     stage2 = Run(detector).require("detector", checkpoint=True)
-    from chestlib import pipeline
+    from chestlib.predict import TwoStage, predict
 
-    model = pipeline.TwoStage(stage1, stage2, cascade=cascade)
+    model = TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
-        results = pipeline.predict(files, model, out, progress=tell)
+        results = predict(files, model, out, progress=tell)
     failed = [result for result in results if result.error]
     for result in failed:
         complain(result.error)
@@ -271,9 +246,9 @@ def report(
     from chestlib import report as package
 
     if data is not None:
-        from chestlib import sources
+        from chestlib.data import open_data
 
-        sources.open_data(data)  # told now, not ten minutes into the first notebook
+        open_data(data)  # told now, not ten minutes into the first notebook
     with bar("report") as tell:
         result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=tell)
     print(result)
@@ -284,11 +259,11 @@ def report(
 @app.command()
 def env(as_json: JsonOption = False) -> None:
     """Versions, device, threads, memory, folders. `chestlib env`"""
-    from chestlib import environment
+    from chestlib.course import environment
 
     rows = environment.rows()
     if as_json:
-        show([{"name": row.name, "value": row.value, "ok": row.ok} for row in rows])
+        show([row._asdict() for row in rows])
     else:
         for row in rows:
             print(f"[{'OK' if row.ok else 'FAIL'}]".ljust(7), f"{row.name:<14}", row.value)

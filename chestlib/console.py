@@ -6,10 +6,13 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from chestlib.files import first_process
+
+Progress = Callable[..., None]
+"""Called with what is done, how much there is in all, and, where there is something to tell, a note."""
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -23,19 +26,20 @@ def complain(error: object) -> None:
 
 
 @contextmanager
-def bar(text: str) -> Iterator[Callable[..., None]]:
+def bar(text: str) -> Iterator[Progress]:
     """A progress bar on standard error: call it with done, total and, if it changes, a text."""
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=not errors.is_terminal, disable=not first_process()) as progress:
-        task = progress.add_task(text, total=None)
+    hidden = not first_process()
+    with progress.Progress(*columns, console=errors, transient=not errors.is_terminal, disable=hidden) as shown:
+        task = shown.add_task(text, total=None)
 
         def tell(done: int, total: int, note: str = "") -> None:
-            progress.update(task, completed=done, total=total, description=f"{text} {note}".strip())
+            shown.update(task, completed=done, total=total, description=f"{text} {note}".strip())
 
         yield tell

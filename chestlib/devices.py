@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import torch
-
 
 def native_bf16() -> bool:
     """True where the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    import torch  # in each function: who only asks for help needs no torch
+
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     try:
@@ -26,15 +26,21 @@ def precision(name: str) -> str:
 
 def use_threads(most: int = 8) -> int:
     """Set torch's threads to the cores, at most `most`: the sums of a convolution depend on their number."""
+    import torch
+
     torch.set_num_threads(min(most, os.cpu_count() or 1))
     return torch.get_num_threads()
 
 
 def device() -> str:
     """`cuda` or `cpu`."""
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def name() -> str:
     """The GPU's name, or the CPU threads in use."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    import torch
+
+    return torch.cuda.get_device_name() if device() == "cuda" else f"CPU, {torch.get_num_threads()} threads"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,22 @@ def read_json(path: Path) -> Any:
         raise ChestlibError(f"{path}: not readable as JSON ({error}); is the file whole?") from None
     except OSError as error:
         raise ChestlibError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def plain(value: Any) -> Any:
+    """Python's own numbers, lists and dictionaries; JSON has no NaN, so a figure that is not defined is None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):  # NumPy's and torch's
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, whole or not at all; see :func:`plain`."""
+    write_atomically(path, json.dumps(plain(value), indent=1) + "\n")
 
 
 def write_atomically(path: Path, text: str | bytes) -> None:

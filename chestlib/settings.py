@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from chestlib.errors import ChestlibError
 
 T = TypeVar("T")
+
+SPECIFICITY_FLOOR = 0.70
+"""Least specificity of an operating point: recall alone is best served by calling everyone diseased."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class ClassifierSettings(FitSettings):
     depth: int = 4
     dropout: float = 0.1
     augment: float = 0.5
-    specificity_floor: float = 0.70
+    specificity_floor: float = SPECIFICITY_FLOOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +182,32 @@ def to_json(settings: Any) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
 
 
-def from_json(kind: type[T], values: dict[str, Any], where: str) -> T:
-    """Settings back from JSON; unknown or missing names are told with the file they came from."""
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(values, dict) or set(values) - known:
+def from_json(kind: type[T], values: Any, where: object) -> T:
+    """Settings back from JSON.
+
+    Raises
+    ------
+    ChestlibError
+        Naming the file `where`, if a name is unknown or a value is not of the type or the size that settings have:
+        what is taken from a file must not build a model of any size.
+    """
+    usual = kind()
+    if not isinstance(values, dict) or values.keys() - asdict(usual).keys():  # type: ignore[call-overload]
         raise ChestlibError(f"{where}: not settings of a {kind.__name__}; was it written by another version?")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    found = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    for name, value in found.items():
+        if not _alike(value, getattr(usual, name)):
+            expected = f"expected a value as {getattr(usual, name)!r}"
+            raise ChestlibError(f"{where}: {name} is {value!r}; {expected}; train or tune again")
+    return kind(**found)
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    """True for a value of the type of the usual one, not negative, and not beyond all measure."""
+    if isinstance(usual, tuple):
+        return isinstance(value, tuple) and 0 < len(value) < 9 and all(_alike(v, 1.0) and v > 0 for v in value)
+    if isinstance(usual, float):
+        return type(value) in (int, float) and 0 <= value < 2**16
+    if isinstance(usual, int):
+        return type(value) is int and bool(usual) <= value < (2**16 if usual else 2**32)
+    return isinstance(value, type(usual))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from chestlib import phantom, sources
-from chestlib.sources import DataFolder
+from chestlib import phantom
+from chestlib.data import DataFolder, open_data
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def small(shared: Path) -> DataFolder:
     folder = shared / "phantom-small"
     with FileLock(shared / "phantom-small.lock"):
         phantom.write(folder, 150, 24, size=256, seed=1, workers=2)
-    return sources.open_data(folder)
+    return open_data(folder)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chestlib import cli
-from chestlib.sources import DataFolder
+from chestlib.data import DataFolder
 
 COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "report", "env"]
 
@@ -91,4 +91,4 @@ def test_env_tells_every_requirement() -> None:
     result = run("env", "--json")
     rows = {row["name"]: row for row in json.loads(result.stdout)}
     assert result.returncode == 0 and all(row["ok"] for row in rows.values()), result.stdout
-    assert {"python", "torch", "torchvision", "device", "threads", "memory", "data", "runs"} <= set(rows)
+    assert {"python", "torch", "torchvision", "device", "bfloat16", "data", "runs"} <= set(rows)

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import runpy
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
@@ -16,41 +16,71 @@ TOP = Path(__file__).parents[1]
 REQUIRED = [requirement.split(";")[0].strip() for requirement in metadata.requires("chestlib")]
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 
-# A module imports only from those before it; a package counts as one.
+CHESTLIB = TOP / "chestlib"
+
+# A room is a package or a module at the top; it imports only from those before it.
 FLOORS = re.search(r"```floors\n(.*?)```", (TOP / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
 ORDER = [name for line in FLOORS.splitlines() for name in line.split("  ")[0].split()]
+PACKAGES = sorted(path.parent.name for path in CHESTLIB.glob("*/__init__.py"))
 
 
-def modules() -> dict[str, set[str]]:
-    """Top-level module of chestlib to those that it imports, also inside functions."""
-    found: dict[str, set[str]] = {}
-    for path in (TOP / "chestlib").rglob("*.py"):
-        name = path.relative_to(TOP / "chestlib").with_suffix("").parts[0]
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "chestlib":
-                imported = {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chestlib."):
-                imported = {node.module.split(".")[1]}
-            else:
-                continue
-            found.setdefault(name, set()).update(imported - {name, "__version__"})
-    return found
+def imports(code: str) -> set[tuple[str, str]]:
+    """What a piece of Python takes from chestlib, also inside functions, as (module below chestlib, name)."""
+    return {
+        (node.module.removeprefix("chestlib").lstrip("."), alias.name)
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "chestlib"
+        for alias in node.names
+    }
+
+
+def room(path: Path) -> str:
+    return path.relative_to(CHESTLIB).with_suffix("").parts[0]
 
 
 def test_imports_go_one_way() -> None:
-    assert {path.stem for path in (TOP / "chestlib").iterdir() if path.suffix in ("", ".py")} - {"__pycache__"} == {
-        *ORDER,
-        "__init__",
-    }
-    for name, imported in modules().items():
-        if name != "__init__":
-            above = imported - set(ORDER[: ORDER.index(name)])
-            assert not above, f"{name} imports {above}, which stands above it"
+    assert {p.stem for p in CHESTLIB.glob("*.py")} | set(PACKAGES) == {*ORDER, "__init__"}
+    for path in CHESTLIB.rglob("*.py"):
+        if room(path) != "__init__":
+            rooms = {module.split(".")[0] or name for module, name in imports(path.read_text())}
+            above = rooms - {room(path), "__version__"} - set(ORDER[: ORDER.index(room(path))])
+            assert not above, f"{path.relative_to(TOP)} imports {above}, which stands above it"
 
 
-def test_modules_are_small() -> None:
-    long = {p.name: n for p in (TOP / "chestlib").rglob("*.py") if (n := p.read_text().count("\n")) > 300}
-    assert not long
+def test_a_package_is_entered_by_its_face() -> None:
+    """Other rooms, notebooks and benchmarks import what a package's `__all__` names, from the package itself."""
+    faces = {name: set(import_module(f"chestlib.{name}").__all__) for name in PACKAGES}
+    texts = {path: path.read_text() for path in [*CHESTLIB.rglob("*.py"), *TOP.glob("benchmarks/*.py")]}
+    texts |= {path: code(path) for path in (TOP / "notebooks").rglob("*.ipynb")}
+    for path, text in texts.items():
+        for module, name in imports(text):
+            package, _, inside = module.partition(".")
+            if package in faces and not (CHESTLIB in path.parents and room(path) == package):
+                assert not inside, f"{path.relative_to(TOP)}: {module} is private to {package}"
+                assert name in faces[package], f"{path.relative_to(TOP)}: {name} is not in {package}.__all__"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_face_names_what_is_there(name: str) -> None:
+    package = import_module(f"chestlib.{name}")
+    assert [entry for entry in package.__all__ if not hasattr(package, entry)] == []
+
+
+def code(notebook: Path) -> str:
+    """The code cells of a notebook, one after the other."""
+    cells = json.loads(notebook.read_text())["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def test_the_house_is_small() -> None:
+    """At most ten modules at the top, 300 lines a module, 60 lines a function."""
+    assert len(list(CHESTLIB.glob("*.py"))) <= 10
+    for path in CHESTLIB.rglob("*.py"):
+        text = path.read_text()
+        assert text.count("\n") <= 300, path.name
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 60, f"{path.name}: {node.name}"
 
 
 def _names(requirements: list[str]) -> dict[str, str]:

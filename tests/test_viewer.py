@@ -10,7 +10,7 @@ import pytest
 import traitlets
 from PIL import Image
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.viewer import BoxViewer, Embed, pictures, static

@@ -10,7 +10,7 @@ from nbformat.sign import NotebookNotary
 from playwright.sync_api import expect
 from test_viewer import HOSTILE, ramp
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.metrics import matching
 from chestlib.viewer import BoxViewer, static

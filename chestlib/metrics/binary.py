@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import bootstrap_intervals, ratio
-
-FLOOR = 0.70
-"""Least specificity of an operating point: recall alone is best served by calling everyone diseased."""
+from chestlib.settings import SPECIFICITY_FLOOR
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def ranking(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarr
     return p[order][last], true, false
 
 
-def threshold_at_floor(y: np.ndarray, p: np.ndarray, floor: float = FLOOR) -> OperatingPoint:
+def threshold_at_floor(y: np.ndarray, p: np.ndarray, floor: float = SPECIFICITY_FLOOR) -> OperatingPoint:
     """The best sensitivity whose specificity is at least the floor; of equals, the most specific.
 
     When nothing else reaches the floor (a constant classifier), the threshold lies above every probability and the
@@ -123,7 +121,7 @@ def binary_scores(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, f
 def binary_intervals(
     y: np.ndarray, p: np.ndarray, threshold: float, clusters: Sequence, resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """95 % patient-clustered bootstrap interval of each of :func:`binary_scores`; `clusters` as in :func:`patients`."""
+    """95 % bootstrap interval of each of :func:`binary_scores`; `clusters` are the patients, one an image."""
     y, p = _checked(y, p)
     return bootstrap_intervals(lambda weights: weighted_scores(y, p, threshold, weights), clusters, resamples, seed)
 

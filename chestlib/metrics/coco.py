@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, ID
@@ -35,10 +35,14 @@ def coco_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) 
     dict
         {"AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "per_finding": {finding: {"AP", "AP50", "AP75"}}}
     """
-    everyone = np.ones((1, len(truth)))
-    ranks = [coco_ranks(truth, predictions, name) for name in FINDINGS]
+    return coco_summary({name: coco_ranks(truth, predictions, name) for name in FINDINGS})
+
+
+def coco_summary(ranks: Mapping[str, list[list[Ranked]]]) -> dict[str, Any]:
+    """What :func:`coco_scores` tells, of rankings that are there already: finding to :func:`coco_ranks`."""
+    everyone = np.ones((1, len(ranks[FINDINGS[0]][0][0].boxes)))
     table = np.array(
-        [[[average_precision(rank, everyone)[0] for rank in row] for row in finding] for finding in ranks]
+        [[[average_precision(rank, everyone)[0] for rank in row] for row in ranks[name]] for name in FINDINGS]
     )  # findings, areas, thresholds
     per_finding = {name: _summary(table[i]) for i, name in enumerate(FINDINGS)}
     mean = mean_present(np.moveaxis(table, 0, -1))

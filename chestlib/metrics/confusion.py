@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES, NAME
 from chestlib.metrics.intervals import ratio

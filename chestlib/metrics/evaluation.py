@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chestlib.annotations import Record
+from chestlib.data import Record, patient_groups
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
+from chestlib.files import plain
 from chestlib.findings import BACKGROUND, FINDINGS, NAME
-from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
+from chestlib.metrics.coco import average_precision, coco_ranks, coco_summary
 from chestlib.metrics.confusion import box_scores, confusion_matrix
-from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
-from chestlib.metrics.intervals import bootstrap_intervals, mean_present, patients
+from chestlib.metrics.froc import froc_ranks, froc_scores, froc_summary, mean_recall
+from chestlib.metrics.intervals import bootstrap_intervals, mean_present
+from chestlib.metrics.matching import Ranked
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
 
 
@@ -57,9 +60,9 @@ def evaluate(
     """
     _check(truth, predictions)
     thresholds = {name: DEFAULT_THRESHOLD for name in FINDINGS} | dict(thresholds or {})
-    average_precisions = coco_scores(truth, predictions)
-    there, call = present(truth), called(truth, predictions, thresholds)
-    scores = presence_scores(there, call, np.ones((1, len(truth))))
+    ranks = _rank(truth, predictions, thresholds)
+    average_precisions = coco_summary(ranks.coco)
+    scores = presence_scores(ranks.present, ranks.called, np.ones((1, len(truth))))
     per_finding = {
         name: {"AP50": average_precisions["per_finding"][name]["AP50"], **{key: v[0, i] for key, v in scores.items()}}
         for i, name in enumerate(FINDINGS)
@@ -67,7 +70,7 @@ def evaluate(
     result = {
         "n_images": len(truth),
         "coco": average_precisions,
-        "froc": froc_scores(truth, predictions),
+        "froc": froc_summary(ranks.froc),
         "per_finding": per_finding,
         "macro": _macro(per_finding),
         "boxes": _boxes(confusion_matrix(truth, predictions, thresholds)),
@@ -75,8 +78,8 @@ def evaluate(
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
     }
     if bootstrap:
-        result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
-    return _plain(result)
+        result["intervals"] = _intervals(ranks, patient_groups(truth), bootstrap, seed)
+    return plain(result)
 
 
 def detection_intervals(
@@ -87,18 +90,38 @@ def detection_intervals(
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
-    precision_ranks = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
-    recall_ranks = froc_ranks(truth, predictions)
-    there, call = present(truth), called(truth, predictions, thresholds)
+    return _intervals(_rank(truth, predictions, thresholds), patient_groups(truth), resamples, seed)
 
+
+@dataclass(frozen=True, eq=False)
+class _Ranks:
+    """What every figure and every resample is computed from, built once."""
+
+    coco: dict[str, list[list[Ranked]]]
+    froc: dict[str, Ranked]
+    present: np.ndarray
+    called: np.ndarray
+
+
+def _rank(truth: Sequence[Record], predictions: Mapping[str, Detections], thresholds: Mapping[str, float]) -> _Ranks:
+    return _Ranks(
+        {name: coco_ranks(truth, predictions, name) for name in FINDINGS},
+        froc_ranks(truth, predictions),
+        present(truth),
+        called(truth, predictions, thresholds),
+    )
+
+
+def _intervals(ranks: _Ranks, groups: Sequence[str], resamples: int, seed: int) -> dict[str, tuple[float, float]]:
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
+        at_50 = [average_precision(ranked[0][0], weights) for ranked in ranks.coco.values()]
         return {
-            "AP50": mean_present(np.stack([average_precision(ranked, weights) for ranked in precision_ranks], axis=1)),
-            "froc_average": mean_recall(recall_ranks, weights).mean(1),
-            "macro_f1": mean_present(presence_scores(there, call, weights)["f1"]),
+            "AP50": mean_present(np.stack(at_50, axis=1)),
+            "froc_average": mean_recall(ranks.froc, weights).mean(1),
+            "macro_f1": mean_present(presence_scores(ranks.present, ranks.called, weights)["f1"]),
         }
 
-    return bootstrap_intervals(statistic, patients(truth), resamples, seed)
+    return bootstrap_intervals(statistic, groups, resamples, seed)
 
 
 def cascade(
@@ -120,7 +143,7 @@ def cascade(
         raise ChestlibError(f"{missing[0]}: no stage 1 probability ({len(missing)} images); run stage 1 on every image")
     passed = {r.file_name for r in truth if disease_probability[r.file_name] >= threshold}
     gated = {name: found for name, found in predictions.items() if name in passed}
-    return _plain(
+    return plain(
         {
             "alone": froc_scores(truth, predictions),
             "gated": froc_scores(truth, gated),
@@ -164,14 +187,3 @@ def _boxes(counts: np.ndarray) -> dict[str, Any]:
         "macro": _macro(per_finding),
         "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)].tolist()},
     }
-
-
-def _plain(value: Any) -> Any:
-    """Python numbers, lists and dicts only, None for NaN."""
-    if isinstance(value, Mapping):
-        return {key: _plain(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return None if np.isnan(value) else float(value)
-    return value

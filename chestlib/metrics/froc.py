@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, ID
@@ -43,8 +43,12 @@ def froc_scores(
     >>> froc_scores(truth, said)["recall_at"]
     {'0.05': 1.0, '0.1': 1.0, '0.2': 1.0}
     """
-    everyone = np.ones((1, len(truth)))
-    ranks = froc_ranks(truth, predictions)
+    return froc_summary(froc_ranks(truth, predictions), rates)
+
+
+def froc_summary(ranks: Mapping[str, Ranked], rates: Sequence[float] = RATES) -> dict[str, Any]:
+    """What :func:`froc_scores` tells, of rankings that are there already."""
+    everyone = np.ones((1, len(ranks[FINDINGS[0]].boxes)))
     table = {name: recall_at(ranked, everyone, rates)[0] for name, ranked in ranks.items()}
     per_finding = {name: None if np.isnan(row).any() else _summary(row, rates) for name, row in table.items()}
     return {**_summary(mean_recall(ranks, everyone, rates)[0], rates), "per_finding": per_finding}

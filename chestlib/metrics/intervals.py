@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from chestlib.annotations import Record
 from chestlib.errors import ChestlibError
 
 LEVEL = 0.95
@@ -30,11 +29,6 @@ def ratio(part: np.ndarray | float, whole: np.ndarray) -> np.ndarray:
 def mean_present(values: np.ndarray) -> np.ndarray:
     """Mean over the last axis of what is not NaN; NaN where nothing is."""
     return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(-1))
-
-
-def patients(truth: Sequence[Record]) -> list[str]:
-    """The cluster of each record: its patient, or the image itself where the patient is unknown."""
-    return [f"patient {r.patient}" if r.patient else f"image {r.file_name}" for r in truth]
 
 
 def patient_weights(clusters: Sequence, resamples: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.annotations import read_json
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
+from chestlib.files import read_json
 from chestlib.findings import ID, NAME
 
 FORMS = "chestlib's predictions.json, COCO results, an object from file name to list, or a folder of one JSON an image"

@@ -1,6 +1,6 @@
 """The embedded data set: chest radiographs drawn by projection, with ten findings and their true boxes."""
 
-from chestlib.phantom.image import render
-from chestlib.phantom.writing import write
+from chestlib.phantom.radiograph import Visit, plan_visit, render, render_visit
+from chestlib.phantom.writing import plan, write
 
-__all__ = ["render", "write"]
+__all__ = ["Visit", "plan", "plan_visit", "render", "render_visit", "write"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from chestlib.annotations import Record, read_json, write_annotations, write_atomically
+from chestlib.console import Progress
+from chestlib.data import PATIENTS, PHANTOM, UNFINISHED_PHANTOM, Record, write_annotations, write_patients
 from chestlib.errors import ChestlibError
+from chestlib.files import read_json, write_atomically
 from chestlib.phantom.anatomy import SIZE
-from chestlib.phantom.image import Visit, render_visit
+from chestlib.phantom.radiograph import Visit, render_visit
 
 VERSION = 1
 """Of the pictures: a data set of another version is not taken for this one."""
-
 
 _SHARED = 0.25
 """Share of the test images drawn without regard to whose other images are in train."""
@@ -40,7 +40,7 @@ def write(
     size: int = SIZE,
     seed: int = 0,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a phantom data set: annotations, images, patients.csv, and phantom.json last.
 
@@ -72,7 +72,29 @@ def write(
             f"got train {train}, test {test}, workers {workers}, seed {seed}, size {size}"
         )
     settings = {"source": "phantom", "version": VERSION, "seed": seed, "size": size, "train": train, "test": test}
-    seal, begun = out / "phantom.json", out / ".phantom-begun.json"
+    if _is_whole(out, settings):
+        return out
+    write_atomically(out / UNFINISHED_PHANTOM, json.dumps(settings))
+    jobs = plan(out, train, test, size, seed)
+    records: list[Record] = []
+    # spawn: fork is unsafe once torch has started its threads
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for record in pool.map(_write_image, jobs, chunksize=4) if workers > 1 else map(_write_image, jobs):
+            records.append(record)
+            if progress:
+                progress(len(records), len(jobs))
+    for part in ("train", "test"):
+        own = [record for record, job in zip(records, jobs, strict=True) if job.path.parent.name == f"{part}_data"]
+        write_annotations(own, out / f"{part}.json")
+    write_patients({record.file_name: record.patient for record in records}, out / PATIENTS)
+    write_atomically(out / PHANTOM, json.dumps(settings) + "\n")
+    (out / UNFINISHED_PHANTOM).unlink()
+    return out
+
+
+def _is_whole(out: Path, settings: dict[str, object]) -> bool:
+    """True for a finished phantom of these settings; False where one may begin or go on; else an error."""
+    seal, begun = out / PHANTOM, out / UNFINISHED_PHANTOM
     if out.exists() and not out.is_dir():
         raise ChestlibError(f"{out}: is a file; name a folder for the phantom")
     for half in out.glob(f".{begun.name}.*.part"):  # killed at its first write
@@ -81,39 +103,13 @@ def write(
         mark = seal if seal.exists() else begun
         if read_json(mark) != settings:
             raise ChestlibError(f"{mark}: of a phantom of other settings; delete {out} or name another folder")
-        if seal.exists():
-            return out
     elif out.exists() and any(out.iterdir()):
         raise ChestlibError(f"{out}: is not empty and no phantom; name another folder")
-    write_atomically(begun, json.dumps(settings))
-
-    jobs = plan(out, train, test, size, seed)
-    records: list[Record] = []
-    if workers == 1:
-        results = map(_write_image, jobs)
-        _collect(results, records, len(jobs), progress)
-    else:
-        # spawn: fork is unsafe once torch has started its threads
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            _collect(pool.map(_write_image, jobs, chunksize=4), records, len(jobs), progress)
-    for part in ("train", "test"):
-        own = [record for record, job in zip(records, jobs, strict=True) if job.path.parent.name == f"{part}_data"]
-        write_annotations(own, out / f"{part}.json")
-    lines = [f"{record.file_name},{record.patient}" for record in records]
-    write_atomically(out / "patients.csv", "\n".join(["file_name,patient", *lines]) + "\n")
-    write_atomically(seal, json.dumps(settings) + "\n")
-    begun.unlink()
-    return out
-
-
-def _collect(results, records: list[Record], total: int, progress) -> None:
-    for record in results:
-        records.append(record)
-        if progress:
-            progress(len(records), total)
+    return seal.exists()
 
 
 def plan(out: Path, train: int, test: int, size: int, seed: int) -> list[_Job]:
+    """Which patient is on which image of which part; nothing is drawn or written yet."""
     total = train + test
     rng = np.random.default_rng([seed, 0])
     visits: list[tuple[int, int]] = []

@@ -18,11 +18,12 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from chestlib import course, settings
+from chestlib.console import Progress
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts
 from chestlib.report.chapter import VIEWER, Chapter, render
-from chestlib.report.execute import Progress, execute, finished
+from chestlib.report.execute import execute, finished
 from chestlib.report.markup import Place, file_uri
 from chestlib.viewer import static
 
@@ -142,9 +143,10 @@ def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
 
 
 def _machine() -> tuple[str, dict[str, str]]:
-    from chestlib import devices, stages  # these import torch
+    from chestlib import devices
+    from chestlib.train import versions
 
-    return devices.name(), stages.versions()
+    return devices.name(), versions()
 
 
 def policy(scripts: Sequence[str]) -> str:

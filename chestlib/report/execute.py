@@ -22,13 +22,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from chestlib.console import Progress
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 
 PACKAGE = Path(__file__).parents[1]
-
-Progress = Callable[[int, int, str], None]
-"""Called with cells done, cells in all, and a note: the notebook and its cell."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chestlib.data import open_data, summary
 from chestlib.findings import FINDINGS
-from chestlib.runs import Run
-from chestlib.sources import open_data, summary
+from chestlib.train import Run
 
 STAGES = {"classifier": "Stage 1 · Diseased or not", "detector": "Stage 2 · Findings and boxes"}
 

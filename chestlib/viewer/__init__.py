@@ -15,15 +15,16 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from chestlib.annotations import write_atomically
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
+from chestlib.files import write_atomically
 from chestlib.findings import FINDINGS
 from chestlib.viewer import pictures, static
+from chestlib.viewer.pictures import drawn
 from chestlib.viewer.static import Embed
 from chestlib.viewer.study import study
 
-__all__ = ["BoxViewer", "Embed"]
+__all__ = ["BoxViewer", "Embed", "drawn", "pictures", "static"]
 
 SIDE = 1024
 """Longer side of a live picture at most, pixels."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from chestlib import images
+from chestlib.data import images
 from chestlib.errors import ChestlibError
 
 Source = Any

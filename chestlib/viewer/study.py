@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.annotations import Record
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.findings import COLOUR, FINDINGS, LINE_STYLE

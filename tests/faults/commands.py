@@ -40,7 +40,7 @@ HANGS = 300
 FORK = multiprocessing.get_context("forkserver")
 FORK.set_forkserver_preload(
     ["pytest", "commands"]
-    + [f"chestlib.{name}" for name in ("check", "cli", "convert", "fetch", "phantom", "pipeline", "report", "tuning")]
+    + [f"chestlib.{name}" for name in ("cli", "data", "phantom", "predict", "report", "train.workflow", "train.study")]
 )
 
 
@@ -75,7 +75,7 @@ def run(
     kill_after : float, optional
         Seconds after which it is killed with SIGKILL, its children first left alone, as the system would.
     mirror : mapping, optional
-        Other keywords of :func:`chestlib.fetch.fetch`: the addresses of a local server.
+        Other keywords of :func:`chestlib.data.fetch`: the addresses of a local server.
     variables : mapping, optional
         Environment variables.
     """
@@ -99,7 +99,8 @@ def run(
 
 
 def _command(args: list[str], folder: Path, streams: Path, mirror: dict[str, Any], variables: dict[str, str]) -> None:
-    from chestlib import cli, fetch
+    from chestlib import cli
+    from chestlib.data import fetch
 
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(streams / name, os.O_WRONLY | os.O_CREAT), number)
@@ -113,7 +114,7 @@ def _command(args: list[str], folder: Path, streams: Path, mirror: dict[str, Any
 
         devices.use_threads = lambda: torch.set_num_threads(1)
         devices.use_threads()
-    fetch.fetch.__kwdefaults__.update(mirror)
+    fetch.__kwdefaults__.update(mirror)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + 4 * MEMORY,) * 2)  # a bomb ends itself, not the machine

@@ -22,14 +22,14 @@ import numpy as np
 import torch
 import toys
 from commands import MEMORY
+from dicoms import dicom
 from mutations import Mutant, Mutate, of_bytes, of_json, of_json_lines, of_text
 from PIL import Image
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
-from test_images import dicom
 
-from chestlib import fetch
-from chestlib.convert import convert
-from chestlib.fetch import NAMES_COMMIT, NIH_COMMIT
+from chestlib.data._download import Network
+from chestlib.data.convert import convert
+from chestlib.data.fetch import NAMES_COMMIT, NIH_COMMIT
 from chestlib.findings import FINDINGS
 
 PREDICT = ("--classifier", "classifier", "--detector", "detector", "--out", "out")
@@ -242,7 +242,7 @@ def served(folder: Path, train: int = 6, test: int = 3) -> dict[str, Any]:
         with zipfile.ZipFile(folder / f"{part}_data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             for i in range(first, first + count):
                 archive.writestr(f"{part}_data/{i:03d}.png", toys.encoded(Image.fromarray(toys.grey(i)), "PNG"))
-    return {"sha256": hashes, "network": fetch.Network(attempts=2, stall=5, pause=0.01)}
+    return {"sha256": hashes, "network": Network(attempts=2, stall=5, pause=0.01)}
 
 
 def _served(damaged: str) -> Callable[[Path, Path], Path]:

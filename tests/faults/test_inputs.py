@@ -25,7 +25,7 @@ CASES += [pytest.param(kind, "whole", id=f"{kind.name}-whole", marks=pytest.mark
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A folder for the cases, and keywords for :func:`chestlib.fetch.fetch` whose addresses are below it."""
+    """A folder for the cases, and keywords for :func:`chestlib.data.fetch` whose addresses are below it."""
     folder = tmp_path_factory.mktemp("inputs")
     mirror = inputs.served(folder / "good")
     with served(folder) as address:

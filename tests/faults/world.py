@@ -23,11 +23,11 @@ import optuna
 import toys
 from commands import Ended, run
 
+from chestlib.data import open_data
 from chestlib.errors import ChestlibError
-from chestlib.runs import Run
-from chestlib.sources import open_data
-from chestlib.training import load_checkpoint
-from chestlib.tuning import FINISHED, open_storage
+from chestlib.train import Run
+from chestlib.train.fit import load_checkpoint
+from chestlib.train.study import FINISHED, open_storage
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -1,0 +1,19 @@
+"""What a notebook begins with: the data, the profile, the runs, and the checks of its exercises."""
+
+from chestlib.course import environment
+from chestlib.course.exercises import NotYet, check
+from chestlib.course.lesson import (
+    Course,
+    begin,
+    data_folder,
+    figures_folder,
+    home,
+    notebooks,
+    phantom,
+    runs_folder,
+)
+
+__all__ = [
+    "Course", "NotYet", "begin", "check", "data_folder", "environment", "figures_folder", "home", "notebooks",
+    "phantom", "runs_folder",
+]  # fmt: skip

@@ -1,0 +1,50 @@
+"""What `chestlib env` prints: versions, device, and where data and runs live."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from typing import NamedTuple
+
+from chestlib import devices
+from chestlib.course.lesson import data_folder, runs_folder
+
+FLOORS = {"torch": (2, 5, 1), "torchvision": (0, 20, 1)}
+PACKAGES = (*FLOORS, "lightning", "optuna", "numpy", "pandas", "matplotlib", "jupyterlab", "anywidget", "pydicom")
+
+
+class Row(NamedTuple):
+    """One line: what, its value, and whether the course can work with it."""
+
+    name: str
+    value: str
+    ok: bool = True
+
+
+def rows() -> list[Row]:
+    """All lines, in the order they are printed."""
+    python = platform.python_version()
+    found = [Row("python", python, (3, 10) <= _numbers(python)[:2] < (3, 14))]
+    for name in PACKAGES:
+        try:
+            version = metadata.version(name)
+            found.append(Row(name, version, _numbers(version) >= FLOORS.get(name, ())))
+        except metadata.PackageNotFoundError:
+            found.append(Row(name, "not installed; run `make env`", False))
+    try:
+        found.append(Row("device", devices.name()))
+        found.append(Row("bfloat16", "in hardware" if devices.native_bf16() else "not in hardware; float32 is used"))
+    except ImportError as error:
+        found.append(Row("device", f"torch does not import: {error}", False))
+    for name, folder in (("data", data_folder()), ("runs", runs_folder())):
+        place = next(p for p in (folder, *folder.parents) if p.exists())
+        writable = os.access(place, os.W_OK)
+        free = f"{shutil.disk_usage(place).free / 2**30:.0f} GiB free"
+        found.append(Row(name, f"{folder.resolve()} ({free}{'' if writable else ', not writable'})", writable))
+    return found
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("+")[0].split(".") if part.isdigit())

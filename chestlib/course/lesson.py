@@ -1,0 +1,183 @@
+"""What every notebook of the course begins with: the data, the profile, and the runs, trained when they are missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chestlib import settings
+from chestlib.console import Progress
+from chestlib.data import DataFolder, open_data, splits
+from chestlib.errors import ChestlibError
+
+if TYPE_CHECKING:
+    from chestlib.data import Split
+    from chestlib.train import Run
+
+
+def home() -> Path:
+    """The project's folder: CHESTLIB_HOME, else the nearest folder upwards that holds notebooks/, else this one."""
+    if value := os.environ.get("CHESTLIB_HOME"):
+        return Path(value)
+    here = Path.cwd()
+    return next((place for place in (here, *here.parents) if (place / "notebooks").is_dir()), here)
+
+
+def data_folder() -> Path:
+    """Where data is generated or downloaded to."""
+    return home() / "data"
+
+
+def runs_folder() -> Path:
+    """Where runs are written to."""
+    return home() / "runs"
+
+
+def figures_folder() -> Path:
+    """Where the notebooks save their figures: the committed ones are those of the quick phantom, and stay so."""
+    other = os.environ.get("CHESTLIB_DATA") or os.environ.get("CHESTLIB_PROFILE", "quick") != "quick"
+    return runs_folder() / "figures" if other else home() / "figures"
+
+
+def notebooks() -> list[Path]:
+    """The chapters, in order.
+
+    Raises
+    ------
+    ChestlibError
+        If there are none.
+    """
+    found = sorted((home() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise ChestlibError(f"{home() / 'notebooks'}: no notebooks here; run this in the project's folder")
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """The data and the profile that a notebook works with.
+
+    `data` is what the reader gave (CHESTLIB_DATA), or the phantom of the profile. `trained_on` is the data that the
+    models learn from: the same, unless too few of its images are present, then the phantom, and `notice` says so.
+    """
+
+    data: DataFolder
+    trained_on: DataFolder
+    profile: settings.Profile
+    notice: str = ""
+
+    def __repr__(self) -> str:
+        lines = [
+            f"data:     {self.data.root.name}{' (synthetic)' if self.data.synthetic else ''}",
+            f"models:   trained on {self.trained_on.root.name}{' (synthetic)' if self.trained_on.synthetic else ''}",
+            f"profile:  {self.profile.name}",
+            f"python {platform.python_version()}",
+        ]
+        return "\n".join([*lines, self.notice]).strip()
+
+    @property
+    def split(self) -> Split:
+        """The split that the models are trained, tuned and tested on."""
+        return splits.default(self.trained_on.train, self.trained_on.test)
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the image cache."""
+        return data_folder() / "cache"
+
+    def run(self, kind: str) -> Run:
+        """The run folder of `classifier` or `detector` for this data and profile."""
+        from chestlib.train import Run
+
+        return Run(runs_folder() / f"{self.trained_on.root.name}-{self.profile.name}" / kind)
+
+    def study(self) -> Any:
+        """Stage 1's study, carried out first if it is not complete."""
+        from chestlib.train import tune
+
+        with self._alone("classifier"):
+            return tune(
+                self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, cache=self.cache
+            )
+
+    def classifier(self) -> Run:
+        """Stage 1's run, tuned and trained first if it is not finished."""
+        return self._finished("classifier")
+
+    def detector(self) -> Run:
+        """Stage 2's run, trained first if it is not finished."""
+        return self._finished("detector")
+
+    def _finished(self, kind: str) -> Run:
+        from chestlib.train import train_stage
+
+        with self._alone(kind):
+            run = self.run(kind)
+            if run.finished:
+                return run
+            chosen: Any = getattr(self.profile, kind)
+            if kind == "classifier":
+                self.study()
+                chosen = run.tuned(chosen)
+            return train_stage(
+                self.trained_on, run, chosen, split=self.split, profile=self.profile.name,
+                resamples=self.profile.resamples, cache=self.cache, resume=True,
+            )  # fmt: skip
+
+    def _alone(self, kind: str) -> Any:
+        """Two notebooks that want one run wait for each other."""
+        from filelock import FileLock
+
+        folder = self.run(kind).path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f".{kind}.lock", is_singleton=True)  # re-entrant: training includes the study
+
+
+def begin(data: str | Path | None = None, profile: str | None = None) -> Course:
+    """Open the data and the profile of a notebook.
+
+    Parameters
+    ----------
+    data : path, optional
+        Default: the folder in CHESTLIB_DATA, else the profile's phantom, which is drawn first if it is not there.
+    profile : str, optional
+        Default: CHESTLIB_PROFILE, else `quick`.
+
+    Raises
+    ------
+    ChestlibError
+        If the folder is no data set or the profile is unknown.
+    """
+    chosen = settings.profile(profile or os.environ.get("CHESTLIB_PROFILE") or "quick")
+    given = data or os.environ.get("CHESTLIB_DATA")
+    if not given:
+        own = phantom(chosen)
+        return Course(own, own, chosen)
+    theirs = open_data(_resolve(Path(given)))
+    try:
+        splits.require_trainable(splits.default(theirs.train, theirs.test), theirs.root.name)
+        return Course(theirs, theirs, chosen)
+    except splits.TooSmall as error:
+        return Course(theirs, phantom(chosen), chosen, f"{error}. Until then the models learn from the phantom")
+
+
+def _resolve(folder: Path) -> Path:
+    """A relative folder is meant from the project's folder, wherever the notebook runs."""
+    return folder if folder.is_absolute() or folder.exists() else home() / folder
+
+
+def phantom(profile: settings.Profile, progress: Progress | None = None) -> DataFolder:
+    """The phantom of a profile, drawn first if it is not there."""
+    from filelock import FileLock
+
+    from chestlib import phantom as package
+
+    folder = data_folder() / f"phantom-{profile.name}"
+    data_folder().mkdir(parents=True, exist_ok=True)
+    train, test = profile.phantom
+    with FileLock(data_folder() / f".{folder.name}.lock"):
+        package.write(folder, train, test, workers=os.cpu_count() or 1, progress=progress)
+    return open_data(folder)

@@ -1,0 +1,18 @@
+"""Data sets on disk as records with images and patients: read, checked, converted, fetched, split and cached."""
+
+from chestlib.data import images, splits
+from chestlib.data.annotations import Problem, Reading, Record, read_annotations, write_annotations
+from chestlib.data.cache import cached_images
+from chestlib.data.check import CheckReport, check
+from chestlib.data.convert import FORMATS, Conversion, convert
+from chestlib.data.fetch import fetch
+from chestlib.data.folder import DataFolder, open_data, summary
+from chestlib.data.formats.recognise import PHANTOM, UNFINISHED_PHANTOM
+from chestlib.data.patients import PATIENTS, patient_groups, write_patients
+from chestlib.data.splits import Split, TooSmall
+
+__all__ = [
+    "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder", "Problem",
+    "Reading", "Record", "Split", "TooSmall", "cached_images", "check", "convert", "fetch", "images", "open_data",
+    "patient_groups", "read_annotations", "splits", "summary", "write_annotations", "write_patients",
+]  # fmt: skip

@@ -1,0 +1,170 @@
+"""Look a data set over: what is there, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chestlib.console import Progress
+from chestlib.data import images
+from chestlib.data.annotations import Problem, Reading, Record, number
+from chestlib.data.folder import NIH_SIZE, DataFolder, scan
+from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS, NAME
+
+SHOWN = 10
+"""Warnings of one kind that the table shows; the JSON has all."""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What :func:`check` found.
+
+    Parameters
+    ----------
+    data : DataFolder, optional
+        None when the folder could not be read at all.
+    problems : list of Problem
+        Errors first, then warnings, each in the order of the data.
+    shared_boxes : int
+        Boxes that stand under several findings of one image; real, so counted and no problem.
+    """
+
+    data: DataFolder | None
+    problems: list[Problem] = field(default_factory=list)
+    shared_boxes: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """True without errors; warnings are allowed."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts and problems as plain values."""
+        records = self.data.records if self.data else []
+        boxes = Counter(i for record in records for i in record.labels.tolist())
+        return {
+            "images": len(records),
+            "missing_images": self.data.missing if self.data else 0,
+            "boxes": boxes.total(),
+            "patients": len({record.patient for record in records if record.patient}),
+            "findings": {finding: boxes[i] for i, finding in enumerate(FINDINGS, start=1)},
+            "patient_overlap": {"train_test": len(self.data.shared_patients) if self.data else 0},
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+    def __str__(self) -> str:
+        lines = [repr(self.data), f"boxes under several findings: {self.shared_boxes}"] if self.data else []
+        errors = sum(problem.severity == "error" for problem in self.problems)
+        lines.append(f"{errors} errors, {len(self.problems) - errors} warnings")
+        kinds: Counter[str] = Counter()
+        for problem in self.problems:
+            kind = problem.message.rpartition(": ")[2] if problem.severity == "warning" else ""
+            kinds[kind] += 1
+            if not kind or kinds[kind] <= SHOWN:
+                lines.append(f"{problem.severity:<8}{problem}")
+        lines += [f"warning ... and {n - SHOWN} more: {kind}" for kind, n in kinds.items() if kind and n > SHOWN]
+        return "\n".join(lines)
+
+
+def check(folder: Path, progress: Progress | None = None) -> CheckReport:
+    """Check every record and decode every image of a data set.
+
+    Errors: records, boxes and findings that are not of the format, boxes out of the image, duplicate records, images
+    that can't be decoded or have the same bytes as another. Warnings: missing images, the same box twice under the
+    same finding.
+
+    Raises
+    ------
+    ChestlibError
+        If there is no such folder, or no data set in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ChestlibError(f"{folder}: no such folder; give a data folder")
+    reading = Reading()
+    try:
+        data = scan(folder, reading)
+    except ChestlibError as error:
+        file, _, message = str(error).partition(": ")
+        if file == str(folder):
+            raise
+        return CheckReport(None, [Problem("error", file, None, message)])
+    problems = list(reading.problems)
+    looks = _look_at_images(data.records, progress)
+    sizes = {look.size for look in looks if look.size}
+    # Missing images are as large as the others, if those are all of one size; those of ChestX-Det10 are.
+    usual = sizes.pop() if len(sizes) == 1 else NIH_SIZE if not sizes and data.layout == "chestx-det10" else None
+    first: dict[bytes, Record] = {}
+    for record, look in zip(data.records, looks, strict=True):
+        problems += _box_problems(record, look.size or record.size or usual)
+        if record.path is None:
+            problems.append(_problem("warning", record, "image missing"))
+        elif look.fault:
+            problems.append(_problem("error", record, look.fault, record.path))
+        elif record.size and look.size != record.size:
+            problems.append(_problem("error", record, f"image is {look.size}, its annotation says {record.size}"))
+        if look.digest and (twin := first.setdefault(look.digest, record)) is not record:
+            problems.append(_problem("error", record, f"same bytes as {twin.path}", record.path))
+    return CheckReport(data, sorted(problems, key=lambda p: p.severity), sum(map(_shared_boxes, data.records)))
+
+
+def _problem(severity: str, record: Record, message: str, image: Path | None = None) -> Problem:
+    """Of a record where it was read, or of its image."""
+    assert record.origin, "every reader gives one"
+    file, index = record.origin
+    return Problem(severity, str(image or file), index, f"{record.file_name}: {message}")
+
+
+def _box_problems(record: Record, size: tuple[int, int] | None) -> Iterator[Problem]:
+    width, height = size or (np.inf, np.inf)
+    seen = set()
+    for label, box in zip(record.labels.tolist(), record.boxes.tolist(), strict=True):
+        if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
+            image = f"the image of {width} x {height}" if size else "the image"
+            yield _problem("error", record, f"{NAME[label]}: box {[*map(number, box)]} leaves {image}")
+        if (label, *box) in seen:
+            yield _problem("warning", record, f"{NAME[label]} {[*map(number, box)]}: box repeated")
+        seen.add((label, *box))
+
+
+def _shared_boxes(record: Record) -> int:
+    """Boxes that stand under more than one finding."""
+    distinct = {(tuple(box), label) for box, label in zip(record.boxes.tolist(), record.labels.tolist(), strict=True)}
+    return sum(n > 1 for n in Counter(box for box, _ in distinct).values())
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One image: its size, a digest of its bytes, and why it can't be decoded."""
+
+    size: tuple[int, int] | None = None
+    digest: bytes = b""
+    fault: str = ""
+
+
+def _look_at(path: Path | None) -> _Look:
+    if path is None:
+        return _Look()
+    try:
+        height, width = images.read(path).shape[1:]
+        return _Look((width, height), images.digest(path))
+    except ChestlibError as error:
+        return _Look(fault=str(error).removeprefix(f"{path}: "))
+
+
+def _look_at_images(records: list[Record], progress: Progress | None) -> list[_Look]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = []
+        for look in pool.map(_look_at, [record.path for record in records]):
+            looks.append(look)
+            if progress:
+                progress(len(looks), len(records))
+    return looks

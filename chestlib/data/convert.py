@@ -1,0 +1,153 @@
+"""A data set in one format becomes a data set in another, images included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chestlib.console import Progress
+from chestlib.data import images
+from chestlib.data.annotations import Reading, Record, official_text
+from chestlib.data.folder import NIH_SIZE, DataFolder, scan
+from chestlib.data.formats import challenge, coco, yolo
+from chestlib.data.formats.recognise import PHANTOM
+from chestlib.data.patients import PATIENTS, write_patients
+from chestlib.errors import ChestlibError
+from chestlib.files import link_or_copy, write_atomically
+
+FORMATS = ("chestx-det10", "coco", "yolo", "challenge")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion wrote.
+
+    Parameters
+    ----------
+    missing : int
+        Images that the source lists but does not have; their annotations are converted.
+    assumed : int
+        Of those, the ones that nothing says the size of; taken for 1024 x 1024, as all of ChestX-Det10 is.
+    """
+
+    out: Path
+    to: str
+    images: int
+    boxes: int
+    missing: int
+    assumed: int
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.out}: {self.images} images and {self.boxes} boxes as {self.to}", *self.notes]
+        if self.missing:
+            lines.append(f"{self.missing} images are missing")
+        if self.assumed:
+            lines.append(f"{self.assumed} of them were taken for {NIH_SIZE[0]} x {NIH_SIZE[1]} pixels")
+        return "\n".join(lines)
+
+
+def convert(
+    source: Path,
+    out: Path,
+    to: str,
+    others: str | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Write a data set of any format in another.
+
+    Images go along as hard links where the file system has them, else as copies; the challenge's form has none.
+    What is written appears whole or not at all.
+
+    Parameters
+    ----------
+    source : Path
+        A data folder, or one file of it in COCO or ChestX-Det10 JSON.
+    out : Path
+        A new folder; or, for one part in COCO or ChestX-Det10 JSON, a new file `*.json`, annotations alone.
+    to : str
+        "chestx-det10", "coco", "yolo" or "challenge".
+    others : str, optional
+        What becomes of findings outside the ten: "keep" or "drop"; without it they are an error.
+
+    Raises
+    ------
+    ChestlibError
+        If the source can't be read, the format is unknown, or `out` is there already.
+    """
+    out = Path(out)
+    if to not in FORMATS:
+        raise ChestlibError(f"{to}: not a format; take one of {', '.join(FORMATS)}")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise ChestlibError(f"{out}: is there already; give a new name")
+    reading = Reading(others)
+    data = scan(source, reading)
+    reading.finish()
+    parts = {part: records for part, records in (("train", data.train), ("test", data.test)) if records}
+    sizes = {part: [_size(record) for record in records] for part, records in parts.items()}
+    if out.suffix == ".json":
+        if len(parts) != 1 or to not in ("coco", "chestx-det10"):
+            raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
+        ((part, records),) = parts.items()
+        write_atomically(out, _text(to, records, sizes[part], reading.names))
+    else:
+        with _new_folder(out) as scratch:
+            for name, text in _files(to, parts, sizes, reading.names).items():
+                (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+                (scratch / name).write_text(text, encoding="utf-8")
+            _write_beside(scratch, data)
+            if to != "challenge":
+                _link_images(scratch, parts, "{}_data" if to == "chestx-det10" else "images/{}", progress)
+    boxes = sum(len(record.labels) for record in data.records)
+    assumed = sum(record.path is None and record.size is None for record in data.records)
+    return Conversion(out, to, len(data.records), boxes, data.missing, assumed, data.notes)
+
+
+def _files(to: str, parts: dict, sizes: dict, names: Sequence[str]) -> dict[str, str]:
+    """Path below the new folder to text."""
+    if to in ("yolo", "challenge"):
+        return {"yolo": yolo, "challenge": challenge}[to].write(parts, sizes, names)
+    place = "annotations/{}.json" if to == "coco" else "{}.json"
+    return {place.format(part): _text(to, parts[part], sizes[part], names) for part in parts}
+
+
+def _text(to: str, records: Sequence[Record], sizes: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
+    return coco.text(records, sizes, names) if to == "coco" else official_text(records, names)
+
+
+def _size(record: Record) -> tuple[int, int]:
+    return images.size(record.path) if record.path else record.size or NIH_SIZE
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its name at the end, or goes."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        inside = Path(scratch, out.name)  # made here, so that it has the user's permissions and not a scratch folder's
+        inside.mkdir()
+        yield inside
+        if out.exists():
+            out.rmdir()
+        os.replace(inside, out)
+
+
+def _write_beside(folder: Path, data: DataFolder) -> None:
+    patients = {record.file_name: record.patient for record in data.records if record.patient}
+    if patients:
+        write_patients(patients, folder / PATIENTS)
+    if data.synthetic:
+        shutil.copy(data.root / PHANTOM, folder)
+
+
+def _link_images(folder: Path, parts: dict[str, list[Record]], place: str, progress: Progress | None) -> None:
+    present = [(part, r.file_name, r.path) for part, records in parts.items() for r in records if r.path]
+    for done, (part, name, path) in enumerate(present, start=1):
+        link_or_copy(path, folder / place.format(part) / name)
+        if progress:
+            progress(done, len(present))

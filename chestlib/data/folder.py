@@ -1,0 +1,165 @@
+"""A data set on disk, in any of the layouts that people have, as records with images and patients."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chestlib.data import splits
+from chestlib.data.annotations import Reading, Record
+from chestlib.data.formats.recognise import PHANTOM, find
+from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, nih_patient, read_patients
+from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
+
+NIH_SIZE = (1024, 1024)
+"""Of every ChestX-Det10 image; arXiv:2006.10550, section 2."""
+
+DRAWN_TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class DataFolder:
+    """The parts of a data set.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the annotations.
+    train, test : list of Record
+        Every record listed; `path` is None where the image is missing.
+    synthetic : bool
+        True for the phantom.
+    layout : str
+        "chestx-det10", "coco", "yolo" or "challenge".
+    notes : tuple of str
+        What was decided in reading: parts joined or drawn, boxes dropped.
+    """
+
+    root: Path
+    train: list[Record]
+    test: list[Record]
+    synthetic: bool = False
+    layout: str = "chestx-det10"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> list[Record]:
+        """Both parts, train first."""
+        return [*self.train, *self.test]
+
+    @property
+    def missing(self) -> int:
+        """Images that are listed but not there."""
+        return sum(record.path is None for record in self.records)
+
+    @property
+    def shared_patients(self) -> set[str]:
+        """Patients with images in both parts: through them a model has seen its test."""
+        return {r.patient for r in self.train if r.patient} & {r.patient for r in self.test}
+
+    @property
+    def source(self) -> str:
+        """Whose images and boxes these are."""
+        if self.synthetic:
+            return "the chestlib phantom: drawn, not measured"
+        if self.layout == "chestx-det10":
+            return "ChestX-Det10: Liu, Lian, Yu, arXiv:2006.10550, on images of NIH ChestX-ray14"
+        return f"your own data, in {self.layout} format"
+
+    def __repr__(self) -> str:
+        summaries = [summary(self.train), summary(self.test)]
+        rows = [f"{label:<24}{summaries[0][label]:>8}{summaries[1][label]:>8}" for label in summaries[0]]
+        return "\n".join(
+            [
+                f"DataFolder {self.root.resolve().name}",
+                f"{'':<24}{'train':>8}{'test':>8}",
+                *rows,
+                f"{'patients in both parts':<24}{len(self.shared_patients):>8}",
+                *(f"note: {note}" for note in self.notes),
+                f"source: {self.source}",
+            ]
+        )
+
+
+def summary(records: Iterable[Record]) -> dict[str, int | str]:
+    """Counts of one part by label: images, patients, boxes, and boxes of each finding."""
+    records = list(records)
+    boxes = Counter(i for record in records for i in record.labels.tolist())
+    return {
+        "images listed": len(records),
+        "images present": sum(record.path is not None for record in records),
+        "images without finding": sum(not record.diseased for record in records),
+        "patients": len({record.patient for record in records if record.patient}) or "unknown",
+        "boxes": boxes.total(),
+        **{f"  {finding}": boxes[i] for i, finding in enumerate(FINDINGS, start=1)},
+    }
+
+
+def open_data(folder: Path, others: str | None = None) -> DataFolder:
+    """Open a data set: ChestX-Det10 in any of its archives' layouts, the phantom, or your own COCO or YOLO data.
+
+    Patients come from `patients.csv` (file_name, patient), from `nih-names/` (the same annotations under NIH
+    file names) or from file names that are NIH's own.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set, also one or two levels deeper; or one annotation file of it.
+    others : str, optional
+        "drop" leaves out boxes of findings outside the ten and says so in the notes; else they are an error.
+
+    Raises
+    ------
+    ChestlibError
+        If the folder is missing or holds no data set, or a file of it is broken.
+    """
+    reading = Reading(others)
+    data = scan(folder, reading)
+    reading.finish()
+    if data.layout == "chestx-det10" or data.test:
+        return data
+    test, train = splits.draw(data.train, DRAWN_TEST_SHARE, seed=0)
+    note = f"one part only: {len(test)} of {len(data.train)} images drawn as test"
+    return replace(data, train=train, test=test, notes=(*data.notes, note))
+
+
+def scan(folder: Path, reading: Reading) -> DataFolder:
+    """As :func:`open_data`, but no part is drawn, and bad records are left out and told by `reading`."""
+    folder = Path(folder)
+    if not folder.exists():
+        raise ChestlibError(f"{folder}: no such file or folder; give a data folder")
+    found = find(folder, reading)
+    if not found:
+        raise ChestlibError(f"{folder}: no data set here; expected train.json and test.json, or COCO or YOLO files")
+    root, layout, parts = found
+    parts, notes = _train_and_test(parts, reading)
+    notes += [f"{n} boxes dropped: {name} is not one of the ten" for name, n in reading.dropped.most_common()]
+    patients = _patients(root, folder, parts, reading)
+    for part, records in parts.items():
+        parts[part] = [replace(r, patient=patients.get(r.file_name, nih_patient(r.file_name))) for r in records]
+    return DataFolder(root, **parts, synthetic=(root / PHANTOM).exists(), layout=layout, notes=tuple(notes))
+
+
+def _train_and_test(parts: dict[str, list[Record]], reading: Reading) -> tuple[dict[str, list[Record]], list[str]]:
+    """Whatever parts there are, as train and test, and a note for each decision."""
+    train, val, test = (parts.get(part, []) for part in ("train", "val", "test"))
+    notes = []
+    if val and test:
+        notes.append(f"{len(val)} images of the validation part joined to train; splits draw their own")
+        train = reading.unique([*train, *val])
+    elif val:
+        notes.append("the validation part serves as test")
+        test = val
+    return {"train": train, "test": test}, notes
+
+
+def _patients(root: Path, folder: Path, parts: dict[str, list[Record]], reading: Reading) -> dict[str, str]:
+    for place in (root, folder):
+        if (place / PATIENTS).exists():
+            return read_patients(place / PATIENTS)
+    if reading.problems or not (root / NIH_FOLDER).is_dir():  # with a record left out, record i is not record i
+        return {}
+    return match_nih(root / NIH_FOLDER, {part: records for part, records in parts.items() if records}, reading)

@@ -1,0 +1,151 @@
+"""Radiographs from PNG, JPEG and DICOM files as (1, H, W) float32 in [0, 1]."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from chestlib.errors import ChestlibError
+from chestlib.files import walk
+
+MAX_PIXELS = 2**26
+"""Larger images (more than 8192 x 8192) are taken for decompression bombs and refused."""
+
+# Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+def read(path: Path) -> np.ndarray:
+    """Read a PNG, JPEG or DICOM file.
+
+    Colour becomes grey by ITU-R BT.601 luma, transparency becomes black, 8 and 16 bits are divided by their
+    maximum. A DICOM image is shown as its own rescale and window say.
+
+    Returns
+    -------
+    (1, H, W) float32
+        In [0, 1]; air is dark.
+
+    Raises
+    ------
+    ChestlibError
+        If the file is missing, broken, too large or of another kind.
+    """
+    path = Path(path)
+    if _is_dicom(path):
+        from chestlib.data import dicom
+
+        return dicom.read(path, lambda width, height: _harmless(path, width, height))
+    with _opened(path) as image:
+        if image.mode.startswith("I"):  # 16-bit grey
+            grey = np.asarray(image, np.float32) / 65535
+        else:
+            if image.has_transparency_data:
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
+            grey = np.asarray(image.convert("L"), np.float32) / 255
+    return grey[None]
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and every PNG, JPEG and DICOM in the folders, sorted.
+
+    Raises
+    ------
+    ChestlibError
+        If a path does not exist, or nothing is found.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = walk(path)
+            if not inside:
+                raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise ChestlibError(f"{path}: no such file")
+    return found
+
+
+def size(path: Path) -> tuple[int, int]:
+    """(width, height) in pixels, from the header alone; errors as in :func:`read`."""
+    path = Path(path)
+    if _is_dicom(path):
+        from chestlib.data import dicom
+
+        return _harmless(path, *dicom.size(path))
+    with _opened(path) as image:
+        return image.size
+
+
+def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (1, H, W) to (1, h, w): area means when shrinking, so that nothing aliases, bilinear when enlarging."""
+    h, w = shape
+    if image.shape[1:] == (h, w):
+        return image
+    shrinks = h < image.shape[1] or w < image.shape[2]
+    return cv2.resize(image[0], (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)[None]
+
+
+def digest(path: Path) -> bytes:
+    """16 bytes that name the content of a file."""
+    try:
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _is_dicom(path: Path) -> bool:
+    """By the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(132)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return head[128:] == b"DICM"
+
+
+def _unreadable(path: Path, error: OSError) -> ChestlibError:
+    return ChestlibError(f"{path}: cannot be read ({error.strerror or error})")
+
+
+def _harmless(path: Path, width: int, height: int) -> tuple[int, int]:
+    if width * height > MAX_PIXELS:
+        raise ChestlibError(
+            f"{path}: refused, {width} x {height} is more than {MAX_PIXELS} pixels; is it a radiograph?"
+        )
+    return width, height
+
+
+class _opened:
+    """Context: a Pillow image, loaded lazily; whatever Pillow raises in between becomes one clear line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Image.Image:
+        try:
+            self.image = Image.open(self.path, formats=("PNG", "JPEG"))
+        except Exception as error:
+            raise self._clear(error) from None
+        _harmless(self.path, *self.image.size)
+        return self.image
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.image.close()
+        if isinstance(error, Exception):
+            raise self._clear(error) from None
+
+    def _clear(self, error: Exception) -> ChestlibError:
+        if isinstance(error, Image.DecompressionBombError):
+            return ChestlibError(f"{self.path}: refused, more than {MAX_PIXELS} pixels; is it a radiograph?")
+        if isinstance(error, Image.UnidentifiedImageError):
+            return ChestlibError(f"{self.path}: not a PNG, JPEG or DICOM image, or its header is broken")
+        return ChestlibError(f"{self.path}: not readable as an image ({error}); is the file whole?")

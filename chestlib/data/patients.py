@@ -1,0 +1,89 @@
+"""Who is on which image: `patients.csv`, or the same annotations under their NIH file names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from chestlib.data.annotations import Reading, Record, read_official
+from chestlib.errors import ChestlibError
+from chestlib.files import write_atomically
+
+PATIENTS = "patients.csv"
+COLUMNS = ("file_name", "patient")
+NIH_FOLDER = "nih-names"
+NIH_NAME = re.compile(r"(\d{8})_\d{3}\.png")
+"""NIH ChestX-ray14 file names: patient, visit."""
+
+
+def patient_groups(records: Iterable[Record]) -> list[str]:
+    """The group of each record: its patient, or the image itself where the patient is unknown."""
+    return [f"patient {r.patient}" if r.patient else f"image {r.file_name}" for r in records]
+
+
+def read_patients(path: Path) -> dict[str, str]:
+    """File name to patient, from a CSV file with these two columns and a header.
+
+    Raises
+    ------
+    ChestlibError
+        If the file is not of that form or gives an image two patients.
+    """
+    patients: dict[str, str] = {}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                name, patient = (row[column].strip() for column in COLUMNS)
+                if patients.setdefault(name, patient) != patient:
+                    raise ChestlibError(f"{path}: {name} has two patients, {patients[name]} and {patient}")
+    except (OSError, ValueError, KeyError, AttributeError, csv.Error) as error:
+        raise ChestlibError(f"{path}: expected a CSV file with the columns {','.join(COLUMNS)} ({error})") from None
+    return patients
+
+
+def write_patients(patients: Mapping[str, str], path: Path) -> None:
+    """Write such a file, atomically."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerows([COLUMNS, *patients.items()])
+    write_atomically(path, text.getvalue())
+
+
+def nih_patient(file_name: str) -> str:
+    """The patient in an NIH file name; empty for any other name."""
+    match = NIH_NAME.fullmatch(file_name)
+    return match[1] if match else ""
+
+
+def match_nih(folder: Path, parts: Mapping[str, Sequence[Record]], reading: Reading) -> dict[str, str]:
+    """File name to patient, from `train.json` and `test.json` in `folder` with NIH names, record i for record i.
+
+    Where a record has other boxes or findings than its namesake, the error is noted and the part has no patients.
+    """
+    patients: dict[str, str] = {}
+    for part, records in parts.items():
+        path = folder / f"{part}.json"
+        twins = read_official(path, reading)
+        fault = _mismatch(records, twins)
+        if fault:
+            reading.error(path, *fault)
+        else:
+            patients |= {r.file_name: nih_patient(twin.file_name) for r, twin in zip(records, twins, strict=True)}
+    return patients
+
+
+def _mismatch(records: Sequence[Record], twins: Sequence[Record]) -> tuple[int | None, str] | None:
+    """The first record, and how it differs."""
+    if len(records) != len(twins):
+        return None, f"{len(twins)} records for {len(records)} images; take the file of the same revision"
+    for i, (record, twin) in enumerate(zip(records, twins, strict=True)):
+        if not (np.array_equal(record.boxes, twin.boxes) and np.array_equal(record.labels, twin.labels)):
+            return i, f"{twin.file_name} has other boxes or findings than {record.file_name}; are revisions mixed?"
+        if not nih_patient(twin.file_name):
+            return i, f"{twin.file_name} is not an NIH file name, PPPPPPPP_VVV.png"
+    return None

@@ -1,0 +1,167 @@
+"""Which image serves to train, to choose (val) and to judge (test): the official split and a patient-clean one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chestlib.data.annotations import Record
+from chestlib.data.patients import patient_groups
+from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
+
+SMALLEST = 40
+"""Training images below which nothing is learnt that deserves a figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Three lists of records whose images are present; a list may be empty.
+
+    Parameters
+    ----------
+    name : str
+        "official" or "patient-clean".
+    seed : int
+        Of the draw of the validation part.
+    """
+
+    name: str
+    seed: int
+    train: list[Record] = field(default_factory=list)
+    val: list[Record] = field(default_factory=list)
+    test: list[Record] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train)} train, {len(self.val)} val, {len(self.test)} test"
+        return f"Split({self.name!r}, seed={self.seed}, {sizes})"
+
+    def to_json(self) -> dict[str, Any]:
+        """The split by file names, to be saved with a run."""
+        parts = {part: [record.file_name for record in getattr(self, part)] for part in ("train", "val", "test")}
+        return {"name": self.name, "seed": self.seed, **parts}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any], train: Iterable[Record], test: Iterable[Record]) -> Split:
+        """The same split again from the official parts of the same data.
+
+        Raises
+        ------
+        ChestlibError
+            If an image of the split is not among them.
+        """
+        sources = {"train": _by_name(train), "test": _by_name(test)}
+        sources["val"] = sources["train"]
+        parts = {part: _pick(state[part], sources[part]) for part in ("train", "val", "test")}
+        return cls(state["name"], state["seed"], **parts)
+
+
+def official(train: Sequence[Record], test: Sequence[Record], val_share: float = 0.15, seed: int = 0) -> Split:
+    """The data set's own parts, with validation drawn from train.
+
+    Validation is drawn by patient where patients are known, else by image, and stratified by finding. Patients
+    that train and test share stay shared: this is the split that published figures rest on, leak included.
+    """
+    drawn, rest = draw(_present(train), val_share, seed)
+    return Split("official", seed, rest, drawn, _present(test))
+
+
+def patient_clean(train: Sequence[Record], test: Sequence[Record], val_share: float = 0.15, seed: int = 0) -> Split:
+    """As :func:`official`, but no patient is in two parts: patients of the test part are removed from train.
+
+    Raises
+    ------
+    ChestlibError
+        If the patient of an image is unknown.
+    """
+    unknown = [record.file_name for record in (*train, *test) if not record.patient]
+    if unknown:
+        raise ChestlibError(
+            f"{unknown[0]}: patient unknown, as of {len(unknown)} images in all; a patient-clean split "
+            "needs patients.csv (file_name,patient) beside the data"
+        )
+    tested = {record.patient for record in test}
+    drawn, rest = draw([record for record in _present(train) if record.patient not in tested], val_share, seed)
+    return Split("patient-clean", seed, rest, drawn, _present(test))
+
+
+def default(train: Sequence[Record], test: Sequence[Record], seed: int = 0) -> Split:
+    """The patient-clean split where every patient is known, else the official one."""
+    known = all(record.patient for record in (*train, *test))
+    return (patient_clean if known else official)(train, test, seed=seed)
+
+
+class TooSmall(ChestlibError):
+    """A part of the data is too small to train or to score."""
+
+
+def require_trainable(split: Split, where: object) -> None:
+    """Check that a training could teach and show something.
+
+    Raises
+    ------
+    TooSmall
+        With the counts: `SMALLEST` images to train, and two of each class in train and val.
+    """
+    for part, records, least in (("train", split.train, SMALLEST), ("val", split.val, 4), ("test", split.test, 1)):
+        diseased = sum(record.diseased for record in records)
+        normal = len(records) - diseased
+        if len(records) < least or (part != "test" and min(normal, diseased) < 2):
+            raise TooSmall(
+                f"{where}: {normal} normal and {diseased} diseased images are present for the {part} part, too few to "
+                f"{'train' if part == 'train' else 'score'}; complete the data (`chestlib fetch`)"
+            )
+
+
+def _present(records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if record.path is not None]
+
+
+def _by_name(records: Iterable[Record]) -> dict[str, Record]:
+    return {record.file_name: record for record in _present(records)}
+
+
+def _pick(names: list[str], source: dict[str, Record]) -> list[Record]:
+    lost = [name for name in names if name not in source]
+    if lost:
+        raise ChestlibError(
+            f"{lost[0]}: is in the split but not in the data, as {len(lost)} images in all; other data?"
+        )
+    return [source[name] for name in names]
+
+
+def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], list[Record]]:
+    """Draw `share` of the records, whole patients only, with the findings in proportion: (drawn, rest).
+
+    An image of unknown patient counts as a patient of its own.
+
+    Iterative stratification: the rarest finding is dealt out first, each patient to the side that still lacks
+    most of it. Source: Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Data", ECML 2011.
+    """
+    groups: dict[str, list[int]] = {}
+    for i, group in enumerate(patient_groups(records)):
+        groups.setdefault(group, []).append(i)
+    members = list(groups.values())
+    np.random.default_rng(seed).shuffle(members)
+    # One row a patient: images with each finding, normal images, and images in all.
+    flags = np.array([[f in r.findings for f in FINDINGS] + [not r.diseased, True] for r in records], int)
+    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(FINDINGS) + 2)
+    wanted = np.outer([share, 1 - share], counts.sum(0))
+
+    left = np.ones(len(members), bool)
+    drawn: set[int] = set()
+    while left.any():
+        remaining = counts[left].sum(0)[:-1]
+        rarest = int(np.where(remaining > 0, remaining, np.iinfo(int).max).argmin())
+        for i in np.flatnonzero(left & (counts[:, rarest] > 0)).tolist():
+            side = 0 if tuple(wanted[0, [rarest, -1]]) > tuple(wanted[1, [rarest, -1]]) else 1
+            wanted[side] -= counts[i]
+            left[i] = False
+            if side == 0:
+                drawn.update(members[i])
+    if not drawn and len(members) > 1 and share > 0:  # so few that each finding rounds to none
+        drawn.update(members[0])
+    return [r for i, r in enumerate(records) if i in drawn], [r for i, r in enumerate(records) if i not in drawn]

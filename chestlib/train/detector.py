@@ -1,0 +1,224 @@
+"""Stage 2: Faster R-CNN (Ren et al., arXiv:1506.01497) with a ResNet feature pyramid says what and where.
+
+Eleven classes: 0 is background, the findings are 1..10. A normal image has a target of shape (0, 4). Grey images are
+repeated to three channels here, at the door of the model, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torchvision import models
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+from chestlib.data import Record
+from chestlib.detections import Detections
+from chestlib.devices import native_bf16
+from chestlib.errors import ChestlibError
+from chestlib.findings import N_CLASSES
+from chestlib.metrics import coco_scores
+from chestlib.settings import DetectorSettings
+from chestlib.train.datasets import Target
+from chestlib.train.module import StageModule
+from chestlib.train.roi_align import RoIAlign
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+TRUNKS = {
+    "resnet10": (BasicBlock, (1, 1, 1, 1)),
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+}
+"""Block and number of blocks a layer: He et al., arXiv:1512.03385, table 1; resnet10 halves resnet18."""
+
+COCO_WIDTHS = ("resnet50", 256, 1024)
+"""Trunk, fpn_channels and head_units of the published detector."""
+
+
+class GreyFasterRCNN(FasterRCNN):
+    """torchvision's Faster R-CNN for grey images (1, H, W) in [0, 1]."""
+
+    def forward(self, images: Sequence[torch.Tensor], targets: list[Target] | None = None) -> Any:
+        return super().forward([image.expand(3, -1, -1) for image in images], targets)
+
+
+class FrozenBatchNorm(FrozenBatchNorm2d):
+    """A norm that does not learn, as one kernel; torchvision's turns bfloat16 features into float32."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+def anchors(settings: DetectorSettings, image_size: int | None = None) -> list[tuple[float, float]]:
+    """Width and height, in pixels of the resized image, of every anchor of `settings`."""
+    side = image_size or settings.image_size
+    return [
+        (share * side / ratio**0.5, share * side * ratio**0.5)
+        for share in settings.anchor_sizes
+        for ratio in settings.anchor_ratios
+    ]
+
+
+def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN:
+    """The network of `settings`.
+
+    Parameters
+    ----------
+    pretrained : bool
+        False leaves out the download of weights, for a network whose checkpoint is loaded next.
+
+    Raises
+    ------
+    ChestlibError
+        For an unknown trunk or weights, or COCO weights with other widths than the stock's.
+    """
+    _check(settings)
+    channels, levels = settings.fpn_channels, ["0", "1", "2", "3"]
+    backbone = _backbone(settings, levels, pretrained)
+    sizes = tuple((share * settings.image_size,) for share in settings.anchor_sizes)
+    model = GreyFasterRCNN(
+        backbone,
+        min_size=settings.image_size,
+        max_size=settings.image_size,
+        image_mean=IMAGENET_MEAN,
+        image_std=IMAGENET_STD,
+        rpn_anchor_generator=AnchorGenerator(sizes, (settings.anchor_ratios,) * len(sizes)),
+        rpn_pre_nms_top_n_train=2 * settings.proposals,
+        rpn_pre_nms_top_n_test=2 * settings.proposals,
+        rpn_post_nms_top_n_train=settings.proposals,
+        rpn_post_nms_top_n_test=settings.proposals,
+        box_roi_pool=RoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
+        box_head=TwoMLPHead(channels * 7 * 7, settings.head_units),
+        box_predictor=FastRCNNPredictor(settings.head_units, N_CLASSES),
+        box_score_thresh=settings.score_floor,
+        box_nms_thresh=settings.nms_iou,
+        box_detections_per_img=settings.max_detections,
+        box_batch_size_per_image=settings.regions,
+    )
+    for head in (model.rpn.head, model.roi_heads.box_predictor):
+        head.register_forward_hook(_float32)
+    if pretrained and settings.weights == "coco":
+        _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
+    return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
+
+
+def _check(settings: DetectorSettings) -> None:
+    if settings.trunk not in TRUNKS:
+        raise ChestlibError(f"trunk {settings.trunk!r}: unknown; use one of {', '.join(TRUNKS)}")
+    if settings.weights not in ("none", "imagenet", "coco"):
+        raise ChestlibError(f"weights {settings.weights!r}: unknown; use none, imagenet or coco")
+    if settings.weights == "imagenet" and settings.trunk == "resnet10":
+        raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
+    if settings.weights == "coco" and (settings.trunk, settings.fpn_channels, settings.head_units) != COCO_WIDTHS:
+        raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256 and head_units 1024")
+
+
+def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -> BackboneWithFPN:
+    """The ResNet with its feature pyramid."""
+    scratch = settings.weights == "none"
+    # Published weights keep their statistics; those of COCO were trained with an eps of 0.
+    norm = nn.BatchNorm2d if scratch else partial(FrozenBatchNorm, eps=0.0 if settings.weights == "coco" else 1e-5)
+    trunk = ResNet(*TRUNKS[settings.trunk], norm_layer=norm)
+    if pretrained and settings.weights == "imagenet":
+        _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)
+    widths = [trunk.inplanes // 8 * 2**i for i in range(4)]
+    layers = {f"layer{i + 1}": level for i, level in enumerate(levels)}
+    return BackboneWithFPN(trunk, layers, widths, settings.fpn_channels, LastLevelMaxPool())
+
+
+def _float32(module: nn.Module, inputs: Any, outputs: Any) -> Any:
+    """Scores and box offsets in float32: bfloat16 has eight bits, so a box near x = 700 would sit on a grid of 4 px."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs.float()
+    return type(outputs)(_float32(module, inputs, part) for part in outputs)
+
+
+def _download(model: nn.Module, weights: Any) -> None:
+    """Load what fits of published weights; the ten findings' predictor starts anew. Offline: a clear notice."""
+    try:
+        state = weights.get_state_dict(progress=False, check_hash=True)
+    except Exception as error:  # urllib, ssl and socket errors have no common ground below Exception
+        warnings.warn(
+            f"{weights.url}: not reachable ({error}); training starts from random weights. "
+            "Put the file into ~/.cache/torch/hub/checkpoints to use it offline",
+            stacklevel=3,
+        )
+        return
+    own = model.state_dict()
+    model.load_state_dict({k: v for k, v in state.items() if k in own and own[k].shape == v.shape}, strict=False)
+
+
+class Detector(StageModule):
+    """Faster R-CNN with its losses and its validation AP."""
+
+    def __init__(self, settings: DetectorSettings, pretrained: bool = True) -> None:
+        super().__init__(settings)
+        self.model = build(settings, pretrained)
+
+    def forward(self, images: Sequence[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        return self.model(images)
+
+    def training_step(self, batch: tuple, index: int) -> torch.Tensor:
+        images, targets, names = batch
+        losses = self.model(images, targets)
+        loss = self.checked(sum(losses.values()), names)
+        for name, value in {"loss": loss, **losses}.items():
+            self.log(f"train_{name}", value, on_step=False, on_epoch=True, batch_size=len(images), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: tuple, index: int) -> None:
+        images, targets, names = batch
+        self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
+        for name, target, output in zip(names, targets, self.model(images), strict=True):
+            truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy())
+            self.seen[name] = truth, Detections.from_torchvision(output)
+
+    def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:
+        """torchvision gives losses in training mode alone; the norms keep to their running statistics."""
+        self.model.train()
+        for module in self.model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        loss = sum(self.model(images, targets).values())
+        self.model.eval()
+        return loss
+
+    def on_validation_epoch_end(self) -> None:
+        seen = self.all_seen()
+        truth = [record for record, _ in seen.values()]
+        scores = coco_scores(truth, {name: found for name, (_, found) in seen.items()})
+        for name in ("AP", "AP50"):
+            self.log(f"val_{name}", scores[name] or 0.0, sync_dist=True)
+
+
+@torch.inference_mode()
+def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]]) -> list[Detections]:
+    """Detections in original pixels.
+
+    Parameters
+    ----------
+    images : sequence of (1, S, S) float32
+        In [0, 1], resized to the model's size.
+    sizes : sequence of (width, height)
+        Of the original images, pixels.
+    """
+    side = [(image.shape[-1], image.shape[-2]) for image in images]
+    with torch.autocast(images[0].device.type, torch.bfloat16, enabled=native_bf16()):
+        outputs = model(list(images))
+    return [
+        Detections.from_torchvision(output, (size[0] / own[0], size[1] / own[1]))
+        for output, size, own in zip(outputs, sizes, side, strict=True)
+    ]

@@ -1,0 +1,275 @@
+"""From a data folder to a finished run, one body for both stages: train, choose on val, score test once."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import chestlib
+from chestlib import devices, metrics
+from chestlib.console import Progress
+from chestlib.data import DataFolder, Record, Split, images, patient_groups, splits
+from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
+from chestlib.files import first_process
+from chestlib.settings import ClassifierSettings, DetectorSettings, to_json
+from chestlib.train import classifier, detector
+from chestlib.train.classifier import Classifier
+from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
+from chestlib.train.detector import Detector
+from chestlib.train.load import load_weights
+from chestlib.train.run import Run
+from chestlib.train.trainer import fit
+
+Settings = ClassifierSettings | DetectorSettings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the two trainings do not share.
+
+    Parameters
+    ----------
+    monitor : str
+        The validation figure that chooses the checkpoint.
+    build : callable
+        Settings and split to the module to be trained.
+    predict : callable
+        Module and data set to what the model says of each image, in order, as predictions.json rounds it.
+    saved : callable
+        Records and predictions to what predictions.json holds of a part.
+    choose : callable
+        Records and predictions of val, and the settings, to the operating point.
+    score : callable
+        Records and predictions of test, the operating point and options of the bootstrap, to scores (and intervals).
+    loader : callable
+        Split and settings to further options of :func:`chestlib.train.trainer.fit`.
+    """
+
+    kind: str
+    boxes: bool
+    monitor: str
+    build: Callable[[Any, Split], Any]
+    predict: Callable[[Any, XrayDataset], Any]
+    saved: Callable[[Sequence[Record], Any], Any]
+    choose: Callable[[Sequence[Record], Any, Any], dict[str, Any]]
+    score: Callable[[Sequence[Record], Any, dict[str, Any], int, int], dict[str, Any]]
+    loader: Callable[[Split, Any], dict[str, Any]] = lambda split, settings: {}
+
+
+def train_stage(
+    data: DataFolder,
+    run: Run,
+    settings: Settings,
+    *,
+    split: Split | None = None,
+    profile: str = "quick",
+    resamples: int = 1000,
+    cache: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    **trainer_options: Any,
+) -> Run:
+    """Train one stage, from data to a finished run.
+
+    Parameters
+    ----------
+    settings : ClassifierSettings or DetectorSettings
+        Their type says which stage.
+    resamples : int
+        Bootstrap resamples, by patient, for the 95 % intervals on test.
+    cache : Path
+        Folder of the image cache; default `cache` beside the run, since data may be read-only.
+    resume : bool
+        Go on with the run that is there.
+    trainer_options
+        As of :func:`chestlib.train.trainer.fit`.
+
+    Raises
+    ------
+    TooSmall
+        If a part is too small to train or to score.
+    ChestlibError
+        If the run folder holds another run, or the training fails in a way that the user can mend.
+    """
+    stage = STAGES[type(settings)]
+    split = split or splits.default(data.train, data.test, settings.seed)
+    splits.require_trainable(split, data.root)
+    about = _about(run, stage.kind, data, split, settings, profile, resume)
+    if run.finished:
+        return run
+    start = time.monotonic()
+    parts = _parts(stage, split, settings, cache or run.path.parent / "cache")
+    _begin(run, about, split)  # now that every image has been read
+    module = stage.build(settings, split)
+    options = {**stage.loader(split, settings), **trainer_options}
+    fit(run, module, parts["train"], parts["val"], monitor=stage.monitor, resume=resume, progress=progress, **options)
+    seconds = time.monotonic() - start
+    load_weights(module, run.best)
+    said = {part: stage.predict(module, parts[part]) for part in ("val", "test")}
+    run.write("predictions", {part: stage.saved(getattr(split, part), said[part]) for part in said})
+    point = stage.choose(split.val, said["val"], settings)
+    run.write("operating_point", point)
+    scores = stage.score(split.test, said["test"], point, resamples, settings.seed)
+    run.write("test", {"images": len(split.test), "seconds_training": round(seconds, 1), **scores})
+    return run
+
+
+def _parts(stage: Stage, split: Split, settings: Settings, cache: Path) -> dict[str, XrayDataset]:
+    return {
+        part: XrayDataset(
+            getattr(split, part), settings.image_size, cache, boxes=stage.boxes,
+            augment=settings.augment if part == "train" else 0.0,
+        )
+        for part in ("train", "val", "test")
+    }  # fmt: skip
+
+
+def _about(
+    run: Run, kind: str, data: DataFolder, split: Split, settings: Settings, profile: str, resume: bool
+) -> dict[str, Any]:
+    """What the run is; a resumed run must be the same one."""
+    about = {
+        "kind": kind,
+        "profile": profile,
+        "settings": to_json(settings),
+        "data": {"name": data.root.resolve().name, "synthetic": data.synthetic, "missing": data.missing},
+        "split": {"name": split.name, "seed": split.seed}
+        | {part: len(getattr(split, part)) for part in ("train", "val", "test")},
+    }
+    if run.settings_file.is_file() and first_process():  # the other processes join a run that has begun
+        if not resume:
+            raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
+        before = run.read("settings")
+        if differing := [key for key in about if before.get(key) != about[key]]:
+            raise ChestlibError(
+                f"{run.settings_file}: the run to resume has other {', '.join(differing)}; use another folder"
+            )
+    return about
+
+
+def _begin(run: Run, about: dict[str, Any], split: Split) -> None:
+    """Write what the run is, unless it goes on."""
+    if not run.settings_file.is_file() and first_process():
+        run.write("split", split.to_json())
+        run.write("settings", about | {"versions": versions(), "device": devices.name()})
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    import lightning
+    import torchvision
+
+    return {
+        "chestlib": chestlib.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "lightning": lightning.__version__,
+        "numpy": np.__version__,
+    }
+
+
+# --- stage 1 ---
+
+
+def _classify(module: Classifier, dataset: XrayDataset, batch: int = 64) -> np.ndarray:
+    """Probability of disease of each image, (n,) float64."""
+    chunks = [
+        classifier.probabilities(
+            module, torch.stack([dataset.image(i) for i in range(at, min(at + batch, len(dataset)))])
+        )
+        for at in range(0, len(dataset), batch)
+    ]
+    return np.concatenate(chunks).astype(float).round(6)
+
+
+def _named(records: Sequence[Record], probability: np.ndarray) -> list[dict[str, Any]]:
+    pairs = zip(records, probability.tolist(), strict=True)
+    return [{"file": record.file_name, "disease_probability": p} for record, p in pairs]
+
+
+def _diseased(records: Sequence[Record]) -> np.ndarray:
+    return np.array([record.diseased for record in records])
+
+
+def _operating_point(records: Sequence[Record], probability: np.ndarray, settings: ClassifierSettings) -> dict:
+    truth, floor = _diseased(records), settings.specificity_floor
+    normals = max(1, int((~truth).sum()))
+    # A floor that val just keeps is missed on test every other time: aim one standard error higher.
+    aim = max(floor, min(floor + (floor * (1 - floor) / normals) ** 0.5, 1 - 1 / normals))
+    point = metrics.threshold_at_floor(truth, probability, aim)
+    chosen = {"threshold": point.threshold, "chosen_on": "val", "floor": floor, "aim": round(aim, 4)}
+    return chosen | {"sensitivity": point.sensitivity, "specificity": point.specificity}
+
+
+def _score_classifier(
+    records: Sequence[Record], probability: np.ndarray, point: dict[str, Any], resamples: int, seed: int
+) -> dict[str, Any]:
+    truth, threshold = _diseased(records), point["threshold"]
+    return {
+        "scores": metrics.binary_scores(truth, probability, threshold),
+        "intervals": metrics.binary_intervals(
+            truth, probability, threshold, patient_groups(records), resamples=resamples, seed=seed
+        ),
+    }  # fmt: skip
+
+
+# --- stage 2 ---
+
+
+def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str, Detections]:
+    found: dict[str, Detections] = {}
+    for at in range(0, len(dataset), batch):
+        records = dataset.records[at : at + batch]
+        pictures = [dataset.image(at + i) for i in range(len(records))]
+        sizes = [images.size(record.path) for record in records if record.path]  # all have one, as in training
+        for record, detections in zip(records, detector.detect(module, pictures, sizes), strict=True):
+            # As predictions.json rounds them, so that who scores that file gets the run's figures.
+            found[record.file_name] = Detections.from_list(detections.to_list())
+    return found
+
+
+def _score_detector(
+    records: Sequence[Record], found: dict[str, Detections], point: dict[str, Any], resamples: int, seed: int
+) -> dict[str, Any]:
+    thresholds = point["thresholds"]
+    return {"scores": metrics.evaluate(records, found, thresholds=thresholds, bootstrap=resamples, seed=seed)}
+
+
+STAGES: dict[type, Stage] = {
+    ClassifierSettings: Stage(
+        kind="classifier",
+        boxes=False,
+        monitor="val_recall",
+        build=lambda settings, split: Classifier(settings, classifier.pos_weight(split.train)),
+        predict=_classify,
+        saved=_named,
+        choose=_operating_point,
+        score=_score_classifier,
+    ),
+    DetectorSettings: Stage(
+        kind="detector",
+        boxes=True,
+        monitor="val_AP50",
+        build=lambda settings, split: Detector(settings),
+        predict=_detect,
+        saved=lambda records, found: {name: detections.to_list() for name, detections in found.items()},
+        choose=lambda records, found, settings: {
+            "thresholds": metrics.choose_thresholds(records, found),
+            "chosen_on": "val",
+        },
+        score=_score_detector,
+        loader=lambda split, settings: {
+            "collate": collate_boxes,
+            "factors": repeat_factors(split.train, settings.repeat_threshold) if settings.repeat_threshold else None,
+        },
+    ),
+}

@@ -1,0 +1,98 @@
+"""DICOM radiographs as a display shows them, and files that only look like one."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pydicom
+import pytest
+from dicoms import dicom
+from PIL import Image
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from chestlib.data import images
+from chestlib.errors import ChestlibError
+
+GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+
+
+def test_dicom_own_range_and_inverted(tmp_path):
+    raw = np.array([[100, 300], [200, 500]], np.uint16)
+    dicom(tmp_path / "a", raw, 12)
+    np.testing.assert_allclose(images.read(tmp_path / "a")[0], [[0, 0.5], [0.25, 1]], atol=1e-6)
+    assert images.size(tmp_path / "a") == (2, 2)
+    dicom(tmp_path / "b", raw, 12, "MONOCHROME1")
+    np.testing.assert_allclose(images.read(tmp_path / "b")[0], [[1, 0.5], [0.75, 0]], atol=1e-6)
+    dicom(tmp_path / "c", raw, 12, PixelPaddingValue=100)
+    np.testing.assert_allclose(images.read(tmp_path / "c")[0], [[0, 1 / 3], [0, 1]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [("LINEAR", [0, 0.4925, 1]), ("LINEAR_EXACT", [0, 0.49, 1]), ("SIGMOID", [0.0180, 0.4900, 0.9820])],
+)
+def test_dicom_rescale_then_window(tmp_path, function, expected):
+    """Stored 0, 99 and 200 are -200, -2 and 200; of several windows the first counts."""
+    raw = np.array([[0, 99, 200]], np.int16)
+    tags = {"WindowCenter": [0.0, 7.0], "WindowWidth": [200.0, 7.0], "VOILUTFunction": function}
+    dicom(tmp_path / "x", raw, RescaleSlope=2, RescaleIntercept=-200, **tags)
+    got = images.read(tmp_path / "x")[0, 0]
+    np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+def test_dicom_window_agrees_with_pydicom(tmp_path):
+    raw = np.random.default_rng(1).integers(0, 4096, (5, 7)).astype(np.uint16)
+    dataset = dicom(tmp_path / "x", raw, 12, WindowCenter=1500, WindowWidth=800)
+    expected = pydicom.pixels.apply_windowing(raw, dataset) / 4095
+    np.testing.assert_allclose(images.read(tmp_path / "x")[0], expected, atol=1e-6)
+
+
+def test_dicom_table(tmp_path):
+    table = pydicom.Dataset()
+    table.LUTDescriptor = [4, 0, 16]
+    table.add_new("LUTData", "US", [0, 65535, 30000, 10])
+    dicom(tmp_path / "x", np.array([[0, 1, 2, 3]], np.uint16), 12, VOILUTSequence=[table])
+    np.testing.assert_allclose(images.read(tmp_path / "x")[0, 0], np.array([0, 65535, 30000, 10]) / 65535, atol=1e-6)
+
+
+def test_dicom_colour(tmp_path):
+    dicom(tmp_path / "x", np.full((2, 2, 3), (255, 0, 0), np.uint8), 8, "RGB")
+    np.testing.assert_allclose(images.read(tmp_path / "x"), 0.299, atol=2e-3)
+
+
+def test_dicom_compressed(tmp_path):
+    dataset = dicom(tmp_path / "raw", GREY, 8)
+    expected = images.read(tmp_path / "raw")
+    dataset.compress(RLELossless)
+    dataset.save_as(tmp_path / "rle", enforce_file_format=True)
+    np.testing.assert_array_equal(images.read(tmp_path / "rle"), expected)
+    file = io.BytesIO()
+    Image.fromarray(GREY).save(file, "JPEG2000", irreversible=False, no_jp2=True)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.PixelData = encapsulate([file.getvalue()])
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(tmp_path / "j2k", enforce_file_format=True)
+    np.testing.assert_array_equal(images.read(tmp_path / "j2k"), expected)
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    dataset.save_as(tmp_path / "jls", enforce_file_format=True)
+    with pytest.raises(ChestlibError, match="jls: pixels not decodable as JPEG-LS"):
+        images.read(tmp_path / "jls")
+
+
+def test_dicom_that_can_not_be_shown(tmp_path):
+    dicom(tmp_path / "frames", np.zeros((2, 2), np.uint16), NumberOfFrames=3)
+    with pytest.raises(ChestlibError, match="3 frames"):
+        images.read(tmp_path / "frames")
+    dicom(tmp_path / "large", np.zeros((2, 2), np.uint16), Rows=60_000, Columns=60_000)
+    with pytest.raises(ChestlibError, match="refused"):
+        images.read(tmp_path / "large")
+    whole = dicom(tmp_path / "short", np.zeros((20, 20), np.uint16))
+    data = (tmp_path / "short").read_bytes()
+    (tmp_path / "short").write_bytes(data[: -len(whole.PixelData) // 2])
+    with pytest.raises(ChestlibError, match="short: "):
+        images.read(tmp_path / "short")
+    (tmp_path / "report.dcm").write_text("not DICOM at all")
+    with pytest.raises(ChestlibError, match=r"report\.dcm: "):
+        images.read(tmp_path / "report.dcm")

@@ -1,0 +1,103 @@
+"""Reading images of every kind, and refusing those that are none."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chestlib.data import images
+from chestlib.errors import ChestlibError
+
+GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+
+
+def save(path, array_or_image, **options):
+    image = array_or_image if isinstance(array_or_image, Image.Image) else Image.fromarray(array_or_image)
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
+def test_png_modes_read_alike(tmp_path, mode):
+    path = save(tmp_path / "x.png", Image.fromarray(GREY).convert(mode))
+    image = images.read(path)
+    assert image.shape == (1, 6, 8) and image.dtype == np.float32
+    np.testing.assert_array_equal(image[0], (GREY / np.float32(255)).astype(np.float32))
+    assert images.size(path) == (8, 6)
+
+
+def test_16_bit(tmp_path):
+    deep = GREY.astype(np.uint16) * 257
+    path = save(tmp_path / "x.png", deep)
+    np.testing.assert_allclose(images.read(path)[0], deep / 65535, atol=1e-7)
+
+
+def test_1_bit_palette_colour_and_transparency(tmp_path):
+    bits = save(tmp_path / "1.png", Image.fromarray(GREY > 100))
+    assert set(np.unique(images.read(bits))) == {0, 1}
+    red = save(tmp_path / "p.png", Image.new("RGB", (2, 2), "red").quantize())
+    np.testing.assert_allclose(images.read(red), 0.299, atol=2e-3)
+    clear = save(tmp_path / "a.png", Image.new("RGBA", (2, 2), (255, 255, 255, 0)))
+    assert images.read(clear).max() == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg(tmp_path, mode):
+    path = save(tmp_path / "x.jpg", Image.new("L", (8, 6), 100).convert(mode), quality=95)
+    np.testing.assert_allclose(images.read(path), 100 / 255, atol=0.02)
+
+
+def broken(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(file, "png")
+    whole = file.getvalue()
+    return {
+        "empty": b"",
+        "half": whole[: len(whole) // 2],
+        "header only": whole[:40],
+        "text": b"<html>not found</html>",
+        "dicom half": b"\0" * 128 + b"DICM" + b"\x02\0",
+        "gif": b"GIF89a" + b"\0" * 20,
+    }[kind]
+
+
+def test_missing_file_and_folder(tmp_path):
+    for path in (tmp_path / "none.png", tmp_path):
+        with pytest.raises(ChestlibError, match="cannot be read"):
+            images.read(path)
+
+
+@pytest.mark.parametrize("side", [9_000, 60_000])
+def test_decompression_bomb(tmp_path, side):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b""))
+    for read in (images.read, images.size):
+        with pytest.raises(ChestlibError, match=r"bomb\.png: refused"):
+            read(path)
+
+
+def test_resize_keeps_means_and_range():
+    board = (np.indices((64, 64)).sum(0) % 2).astype(np.float32)[None]
+    small = images.resize(board, (16, 16))
+    assert small.shape == (1, 16, 16) and small.dtype == np.float32
+    np.testing.assert_allclose(small, 0.5)  # a checkerboard aliases without area means
+    assert images.resize(board, (100, 80)).shape == (1, 100, 80)
+    assert images.resize(board, (64, 64)) is board
+
+
+@pytest.mark.parametrize("kind", ["empty", "half", "header only", "text", "dicom half", "gif"])
+def test_broken_file_is_one_line_that_names_it(tmp_path, kind):
+    path = tmp_path / "x.png"
+    path.write_bytes(broken(kind))
+    with pytest.raises(ChestlibError, match=r"x\.png: ") as caught:
+        images.read(path)
+    assert "\n" not in str(caught.value)
