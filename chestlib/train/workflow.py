@@ -108,8 +108,7 @@ def train_stage(
     start = time.monotonic()
     parts = _parts(stage, split, settings, cache or run.path.parent / "cache")
     _begin(run, about, split)  # now that every image has been read
-    module = stage.build(settings, split)
-    options = {**stage.loader(split, settings), **trainer_options}
+    module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
     fit(run, module, parts["train"], parts["val"], monitor=stage.monitor, resume=resume, progress=progress, **options)
     seconds = time.monotonic() - start
     load_weights(module, run.best)

@@ -58,7 +58,7 @@ def test_cache_is_built_once_by_two_processes_at_once(tmp_path, paths):
     script = """
 import sys
 from pathlib import Path
-from chestlib import images
+from chestlib.data import cached_images
 built = []
 *paths, folder = map(Path, sys.argv[1:])
 cached = cached_images(paths, 10, folder, progress=lambda done, total: built.append(done))
