@@ -154,15 +154,7 @@ def fit(
     settings = module.settings
     _quiet()
     devices.use_threads()
-    factors = np.ones(len(train)) if factors is None else factors
-    sampler = EpochSampler(settings.seed, lambda: module.current_epoch, factors)
-    options: dict[str, Any] = {
-        "batch_size": settings.batch_size,
-        "num_workers": settings.workers,
-        "collate_fn": collate,
-        "generator": torch.Generator(),  # a loader must not draw from the numbers that dropout is due
-    }
-    train_loader = DataLoader(train, sampler=sampler, drop_last=len(train) >= 2 * settings.batch_size, **options)
+    loaders = _loaders(module, train, val, collate, np.ones(len(train)) if factors is None else factors)
     hooks = [*callbacks, *_hooks(run, settings, monitor, progress, keep)]
     trainer = _trainer(run, settings, hooks, keep, trainer_options)
     checkpoint = run.last if resume and run.last.is_file() else None
@@ -171,7 +163,7 @@ def fit(
     for half in run.best.parent.glob(".*.part"):  # what a killed training was writing, as large as a checkpoint
         half.unlink(missing_ok=True)
     try:
-        trainer.fit(module, train_loader, DataLoader(val, **options), ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     except torch.OutOfMemoryError:
         raise ChestlibError(
             f"{run.path}: the device ran out of memory; lower batch_size ({settings.batch_size}) or image_size "
@@ -182,6 +174,21 @@ def fit(
     if not trainer.is_global_zero:
         sys.exit()
     return trainer
+
+
+def _loaders(
+    module: StageModule, train: XrayDataset, val: XrayDataset, collate: Callable | None, factors: np.ndarray
+) -> tuple[DataLoader, DataLoader]:
+    settings = module.settings
+    sampler = EpochSampler(settings.seed, lambda: module.current_epoch, factors)
+    options: dict[str, Any] = {
+        "batch_size": settings.batch_size,
+        "num_workers": settings.workers,
+        "collate_fn": collate,
+        "generator": torch.Generator(),  # a loader must not draw from the numbers that dropout is due
+    }
+    whole = len(train) >= 2 * settings.batch_size
+    return DataLoader(train, sampler=sampler, drop_last=whole, **options), DataLoader(val, **options)
 
 
 def _hooks(run: Run, settings: FitSettings, monitor: str, progress: Progress | None, keep: bool) -> Iterator[Callback]:
