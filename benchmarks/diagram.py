@@ -88,7 +88,6 @@ def pipeline(image: np.ndarray, record: Record) -> Figure:
 def main() -> None:
     """Write figures/pipeline.png, around a phantom."""
     from chestlib import phantom
-    from chestlib.course import figures_folder
 
     figures.use_style()
     picture, record = next(
@@ -96,7 +95,9 @@ def main() -> None:
         for found in (phantom.render(seed, 512) for seed in range(100))
         if len(found[1].labels) in (2, 3) and len(found[1].findings) > 1
     )
-    figures.save(pipeline(picture[None] / np.float32(255), record), figures_folder() / "pipeline.png")
+    figures.save(
+        pipeline(picture[None] / np.float32(255), record), Path(__file__).parents[1] / "figures" / "pipeline.png"
+    )
 
 
 if __name__ == "__main__":

@@ -36,12 +36,6 @@ def runs_folder() -> Path:
     return home() / "runs"
 
 
-def figures_folder() -> Path:
-    """Where the notebooks save their figures: the committed ones are those of the quick phantom, and stay so."""
-    other = os.environ.get("CHESTLIB_DATA") or os.environ.get("CHESTLIB_PROFILE", "quick") != "quick"
-    return runs_folder() / "figures" if other else home() / "figures"
-
-
 def notebooks() -> list[Path]:
     """The chapters, in order.
 
@@ -88,11 +82,39 @@ class Course:
         """Folder of the image cache."""
         return data_folder() / "cache"
 
+    @property
+    def folder(self) -> Path:
+        """Where the runs of this data and profile lie."""
+        return runs_folder() / f"{self.trained_on.root.name}-{self.profile.name}"
+
+    @property
+    def figures(self) -> Path:
+        """Where the notebooks save their figures."""
+        return runs_folder() / f"{self.data.root.name}-{self.profile.name}" / "figures"
+
+    def claim(self, text: str, holds: bool, figure: str = "") -> None:
+        """Tell whether something learned holds, such as "the loss falls".
+
+        On the data that the chapters were written on, the phantom of the quick profile, it must.
+
+        Raises
+        ------
+        AssertionError
+            If it does not hold there.
+        """
+        told = f"{text} ({figure})" if figure else text
+        if holds:
+            print(f"holds: {text}")
+        elif self.data.root.name == "phantom-quick":
+            raise AssertionError(f"does not hold: {told}")
+        else:
+            print(f"not so here: {told}")
+
     def run(self, kind: str) -> Run:
         """The run folder of `classifier` or `detector` for this data and profile."""
         from chestlib.train import Run
 
-        return Run(runs_folder() / f"{self.trained_on.root.name}-{self.profile.name}" / kind)
+        return Run(self.folder / kind)
 
     def study(self) -> Any:
         """Stage 1's study, carried out first if it is not complete."""
@@ -131,9 +153,8 @@ class Course:
         """Two notebooks that want one run wait for each other."""
         from filelock import FileLock
 
-        folder = self.run(kind).path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f".{kind}.lock", is_singleton=True)  # re-entrant: training includes the study
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder / f".{kind}.lock", is_singleton=True)  # re-entrant: training includes the study
 
 
 def begin(data: str | Path | None = None, profile: str | None = None) -> Course:

@@ -116,7 +116,7 @@ def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
     runs = facts.finished_runs(course.runs_folder(), [card.name if card else phantom, phantom], profile)
     abouts = [run.read("settings") for run in runs]
     device, versions = (abouts[0]["device"], abouts[0]["versions"]) if abouts else _machine()
-    figure = course.figures_folder() / "pipeline.png"
+    figure = course.home() / "figures" / "pipeline.png"
     scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]
     if any(VIEWER in chapter.body for chapter in chapters):
         scripts.append(static.script())  # once, however many viewers there are
