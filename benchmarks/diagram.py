@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +15,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from chestlib import figures
 from chestlib.data import Record
+
+FIGURES = Path(__file__).parents[1] / "figures"
 
 
 def _card(axis: Axes, x: float, y: float, w: float, h: float, title: str, lines: str, colour: str) -> None:

@@ -1,7 +1,8 @@
 """Execute notebooks in place, as they are committed: quick profile, phantom, no widget state, no times.
 
 `python notebooks/execute.py` for all of them, or `python notebooks/execute.py 03 05`. The solutions of the exercises
-are executed with their chapters; the exercises stay as they are, unsolved.
+are executed with their chapters; the exercises stay as they are, unsolved. What the chapters save under runs/, figures
+and the ledger of the bugs, is then copied to figures/, which no other command writes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
+from chestlib import course
 from chestlib.viewer import static
 
 HERE = Path(__file__).parent
@@ -55,6 +58,9 @@ def main(chosen: list[str]) -> None:
     for path in sorted([*HERE.glob("[0-9]*.ipynb"), *HERE.glob("solutions/[0-9]*.ipynb")]):
         if not chosen or path.name[:2] in chosen:
             execute(path)
+    for file in sorted(course.begin().figures.glob("[0-9]*")):
+        if not chosen or file.name[:2] in chosen:
+            shutil.copy(file, HERE.parent / "figures")
 
 
 if __name__ == "__main__":
