@@ -1,13 +1,20 @@
-"""What the command line shows while it works: bars and messages, on standard error."""
+"""What the command line shows while it works: bars, lines and messages, on standard error."""
 
 from __future__ import annotations
 
+import json
+import os
 import textwrap
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from rich import progress
 from rich.console import Console
+from rich.text import Text
 
 from chestlib.files import first_process
 
@@ -19,27 +26,100 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 LONGEST = 600
 """Characters of an error: a broken file may be quoted in it."""
 
+PATIENCE = 3.0
+"""Seconds after which a bar says a line where there is no terminal to draw it on."""
+
+PERIOD = 0.5
+"""Seconds between two looks at what runs inside a cell."""
+
+RELAY = "CHESTLIB_PROGRESS"
+"""The variable that names the file through which a notebook's process tells what runs inside a cell."""
+
 
 def complain(error: object) -> None:
-    """An error as one line on standard error."""
+    """Print an error as one line on standard error."""
     errors.print(textwrap.shorten(str(error), LONGEST, placeholder=" …"), markup=False)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a reader says them: `21 s`, `3 min 5 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class _TimeLeft(progress.TimeRemainingColumn):
+    """The seconds left that were told; else what the speed so far makes likely."""
+
+    def render(self, task: progress.Task) -> Text:
+        left = task.fields["left"]
+        return super().render(task) if left is None else Text(f"{timedelta(seconds=round(left))} left", "cyan")
 
 
 @contextmanager
 def bar(text: str) -> Iterator[Progress]:
-    """A progress bar on standard error: call it with done, total and, if it changes, a text."""
+    """Show a progress bar; where there is no terminal, a plain line at begin and end of what takes long.
+
+    Yields
+    ------
+    callable
+        To be called with done, total and, if there is one, a note. `left` are the seconds that remain, where the
+        caller knows better than the speed so far; `line` is a line that stays.
+    """
     columns = (
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
+        _TimeLeft(),
     )
-    hidden = not first_process()
-    with progress.Progress(*columns, console=errors, transient=not errors.is_terminal, disable=hidden) as shown:
-        task = shown.add_task(text, total=None)
+    start, first, drawn = time.monotonic(), first_process(), errors.is_terminal
+    silent, began = drawn or not first, False
+    with progress.Progress(*columns, console=errors, disable=not (drawn and first)) as shown:
+        task = shown.add_task(text, total=None, left=None)
 
-        def tell(done: int, total: int, note: str = "") -> None:
-            shown.update(task, completed=done, total=total, description=f"{text} {note}".strip())
+        def tell(done: int, total: int, note: str = "", *, left: float | None = None, line: str = "") -> None:
+            nonlocal silent, began
+            shown.update(task, completed=done, total=total, description=f"{text} {note}".strip(), left=left)
+            if line and first:
+                errors.print(line, markup=False)
+                silent = True  # the caller finds its own words
+            elif not (silent or began) and time.monotonic() - start > PATIENCE:
+                errors.print(f"{text}: {done} of {total} …", markup=False)
+                began = True
 
         yield tell
+    if began:
+        errors.print(f"{text}: done, {duration(time.monotonic() - start)}", markup=False)
+
+
+@contextmanager
+def relay(part: str, text: str) -> Iterator[Progress | None]:
+    """Tell the report that runs this notebook how far something is; yields None when no report does."""
+    if not (path := os.environ.get(RELAY)):
+        yield None
+        return
+    file, due = Path(path), 0.0
+
+    def tell(done: int, total: int, note: str = "") -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + PERIOD
+            with suppress(OSError):  # no training stops for its progress
+                half = file.with_suffix(".part")
+                half.write_text(json.dumps([part, f"{text}, {note}" if note else text, done, total]), encoding="utf-8")
+                half.replace(file)
+
+    tell(0, 0)
+    try:
+        yield tell
+    finally:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def relayed(file: Path) -> list[Any] | None:
+    """What :func:`relay` told last, as part, text, done and total; None when nothing runs."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

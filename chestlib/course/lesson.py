@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chestlib import settings
-from chestlib.console import Progress
+from chestlib.console import Progress, relay
 from chestlib.data import DataFolder, open_data, splits
 from chestlib.errors import ChestlibError
 
@@ -120,10 +120,11 @@ class Course:
         """Stage 1's study, carried out first if it is not complete."""
         from chestlib.train import tune
 
-        with self._alone("classifier"):
+        with self._alone("classifier"), relay("study", "tuning") as tell:
             return tune(
-                self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, cache=self.cache
-            )
+                self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, cache=self.cache,
+                progress=tell,
+            )  # fmt: skip
 
     def classifier(self) -> Run:
         """Stage 1's run, tuned and trained first if it is not finished."""
@@ -144,10 +145,11 @@ class Course:
             if kind == "classifier":
                 self.study()
                 chosen = run.tuned(chosen)
-            return train_stage(
-                self.trained_on, run, chosen, split=self.split, profile=self.profile.name,
-                resamples=self.profile.resamples, cache=self.cache, resume=True,
-            )  # fmt: skip
+            with relay(kind, f"training {kind}") as tell:
+                return train_stage(
+                    self.trained_on, run, chosen, split=self.split, profile=self.profile.name,
+                    resamples=self.profile.resamples, cache=self.cache, resume=True, progress=tell,
+                )  # fmt: skip
 
     def _alone(self, kind: str) -> Any:
         """Two notebooks that want one run wait for each other."""
@@ -199,6 +201,6 @@ def phantom(profile: settings.Profile, progress: Progress | None = None) -> Data
     folder = data_folder() / f"phantom-{profile.name}"
     data_folder().mkdir(parents=True, exist_ok=True)
     train, test = profile.phantom
-    with FileLock(data_folder() / f".{folder.name}.lock"):
-        package.write(folder, train, test, workers=os.cpu_count() or 1, progress=progress)
+    with FileLock(data_folder() / f".{folder.name}.lock"), relay("phantom", "drawing the phantom") as tell:
+        package.write(folder, train, test, workers=os.cpu_count() or 1, progress=progress or tell)
     return open_data(folder)

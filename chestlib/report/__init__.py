@@ -17,14 +17,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from chestlib import course, settings
-from chestlib.console import Progress
+from chestlib import course, devices, settings, train
+from chestlib.console import Progress, duration
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts
 from chestlib.report.chapter import VIEWER, Chapter, render
 from chestlib.report.execute import execute, finished
 from chestlib.report.markup import Place, file_uri
+from chestlib.train import Run
 from chestlib.viewer import static
 
 __all__ = ["ReportResult", "build"]
@@ -58,8 +59,8 @@ class ReportResult:
 
     def __str__(self) -> str:
         size = self.page.stat().st_size / 1e6
-        lines = [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {_duration(self.seconds)}"]
-        return "\n".join([*lines, *(f"stopped: {line}" for line in self.failed)])
+        lines = [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {duration(self.seconds)}"]
+        return "\n".join([*lines, *self.failed])
 
 
 def build(
@@ -94,8 +95,13 @@ def build(
     if data is not None:
         facts.data_card(data)  # a wrong folder is told now, not after the first training
         environment["CHESTLIB_DATA"] = str(Path(data).resolve())
+    there = {run.path.name for run in _runs(data, profile)}
+    if (course.data_folder() / f"phantom-{profile}" / "phantom.json").is_file():
+        there.add("phantom")
+    if "classifier" in there:
+        there.add("study")
     copies = Path(out) / ".executed"
-    executed = list(execute(notebooks, copies, environment, progress))
+    executed = list(execute(notebooks, copies, environment, progress, there))
     names = frozenset(path.stem for path in notebooks)
     chapters = [
         render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
@@ -103,35 +109,38 @@ def build(
     ]
     page = Path(out) / "index.html"
     write_atomically(page, _page(chapters, data, profile))
-    failed = tuple(f"{each.path}: {each.failure}" for each in executed if each.failure)
+    failed = tuple(f"{each.path}: {each}" for each in executed if each.failure)
     if not failed:
         finished(copies).touch()
     return ReportResult(page, len(chapters), failed, time.monotonic() - start)
 
 
-def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
+def _runs(data: Path | None, profile: str) -> list[Run]:
+    """The finished runs of the data set, else of the phantom."""
     phantom = f"phantom-{profile}"
-    folder = data or course.data_folder() / phantom
-    card = facts.data_card(folder) if folder.is_dir() else None
-    runs = facts.finished_runs(course.runs_folder(), [card.name if card else phantom, phantom], profile)
+    return facts.finished_runs(course.runs_folder(), [data.resolve().name if data else phantom, phantom], profile)
+
+
+def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
+    folder = data or course.data_folder() / f"phantom-{profile}"
+    runs = _runs(data, profile)
     abouts = [run.read("settings") for run in runs]
-    device, versions = (abouts[0]["device"], abouts[0]["versions"]) if abouts else _machine()
     figure = course.home() / "figures" / "pipeline.png"
     scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]
     if any(VIEWER in chapter.body for chapter in chapters):
         scripts.append(static.script())  # once, however many viewers there are
     environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"duration": _duration, "count": _count}
+    environment.filters |= {"duration": duration, "count": lambda n: f"{n:,}" if isinstance(n, int) else n}
     return environment.get_template("page.html").render(
         chapters=chapters,
-        card=card,
+        card=facts.data_card(folder) if folder.is_dir() else None,
         stages=facts.headline(runs),
         abouts=abouts,
         trained_synthetic=any(about["data"]["synthetic"] for about in abouts),
         profile=profile,
-        device=device,
+        device=abouts[0]["device"] if abouts else devices.name(),
         seeds=sorted({about["settings"]["seed"] for about in abouts}),
-        versions=versions,
+        versions=abouts[0]["versions"] if abouts else train.versions(),
         date=datetime.now().astimezone(),
         seconds=sum(chapter.seconds for chapter in chapters),
         figure=file_uri(figure) if figure.is_file() else None,
@@ -142,13 +151,6 @@ def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
     )
 
 
-def _machine() -> tuple[str, dict[str, str]]:
-    from chestlib import devices
-    from chestlib.train import versions
-
-    return devices.name(), versions()
-
-
 def policy(scripts: Sequence[str]) -> str:
     """The Content-Security-Policy under which exactly these inline scripts run, and nothing is loaded."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
@@ -156,12 +158,3 @@ def policy(scripts: Sequence[str]) -> str:
         f"default-src 'none'; script-src {hashes} blob:; style-src 'unsafe-inline'; img-src data: blob:; "
         "font-src data:; base-uri 'none'; form-action 'none'"
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _count(number: int | str) -> str:
-    return f"{number:,}" if isinstance(number, int) else number

@@ -61,7 +61,7 @@ def render(executed: Executed, place: Place, position: int) -> Chapter:
             parts.append(_code(cell, place, anchor(place.chapter, f"cell-{i}"), chapter))
         if chapter.failure and chapter.failure.cell == i:
             if not any(output.output_type == "error" for output in cell.get("outputs", ())):
-                parts.append(_traceback(str(chapter.failure), str(chapter.failure), expected=False))
+                parts.append(_traceback(chapter.failure.error, chapter.failure.error, expected=False))
             parts.append('<p class="stopped">The notebook stopped here. The cells below were not run.</p>')
     chapter.body = "\n".join(parts)
     return chapter

@@ -11,44 +11,49 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from chestlib.console import Progress
+from chestlib.console import PERIOD, RELAY, Progress, duration, relayed
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
+from chestlib.report.pace import OWN, Pace
 
 PACKAGE = Path(__file__).parents[1]
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Where and why a notebook stopped; `cell` counts all cells from 1 (0: the kernel did not start)."""
 
     cell: int
     error: str
-    message: str
 
-    def __str__(self) -> str:
-        return f"cell {self.cell}: {self.error}: {self.message}"
+    @property
+    def where(self) -> str:
+        """The place in words."""
+        return f"at cell {self.cell}" if self.cell else "before its first cell"
 
 
-@dataclass(frozen=True)
-class Executed:
+class Executed(NamedTuple):
     """One notebook with its outputs."""
 
     path: Path
     notebook: NotebookNode
     seconds: float
     failure: Failure | None = None
+
+    def __str__(self) -> str:
+        if self.failure:
+            return f"stopped {self.failure.where}: {self.failure.error}"
+        return f"{len(self.notebook.cells)} cells, {duration(self.seconds)}"
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -60,12 +65,15 @@ def read_notebook(path: Path) -> NotebookNode:
     except FileNotFoundError:
         raise ChestlibError(f"{path}: no such notebook") from None
     except Exception as error:  # nbformat raises many kinds for a broken file
-        reason = str(error).strip().partition("\n")[0]
-        raise ChestlibError(f"{path}: not readable as a notebook ({reason}); is the file whole?") from None
+        raise ChestlibError(f"{path}: not readable as a notebook ({_line(str(error))}); is the file whole?") from None
 
 
 def execute(
-    notebooks: Sequence[Path], folder: Path, environment: dict[str, str], progress: Progress | None = None
+    notebooks: Sequence[Path],
+    folder: Path,
+    environment: dict[str, str],
+    progress: Progress | None = None,
+    done: Collection[str] = (),
 ) -> Iterator[Executed]:
     """Run each notebook in a fresh kernel of this Python, with its own folder as the working directory.
 
@@ -77,37 +85,45 @@ def execute(
         data and package have not changed since.
     environment : dict
         Variables for the kernels, on top of this process's.
+    done : collection of str
+        What no cell has to do again, as "detector"; see :class:`chestlib.report.pace.Pace`.
 
     Raises
     ------
     ChestlibError
         If a notebook cannot be read or the folder cannot be written. A notebook that fails is no exception.
     """
-    sources = [(path, read_notebook(path)) for path in notebooks]  # a broken file is told before hours of training
+    sources = [read_notebook(path) for path in notebooks]  # a broken file is told before hours of training
+    copies = [_copy(folder / path.name, source) for path, source in zip(notebooks, sources, strict=True)]
     if finished(folder).exists():
         shutil.rmtree(folder)
+        copies = [None] * len(copies)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ChestlibError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
-    before, total = 0, sum(len(source.cells) for _, source in sources)
+    cells = [cell for source in sources for cell in source.cells]
+    pace, before = Pace([recorded(cell) for cell in cells], done), 0
 
-    def tell(cell: int) -> None:
+    def tell(cell: int, note: str = "", line: str = "") -> None:
         if progress:
-            progress(before + cell, total, f"{path.stem} {cell}/{len(source.cells)}")
+            note = f"{path.stem} {cell}/{len(source.cells)}{note and f' · {note}'}"
+            progress(before + cell, len(cells), note, left=pace.left(), line=line and f"{path.stem}: {line}")
 
-    for path, source in sources:
-        copy = folder / path.name
+    for path, source, copy in zip(notebooks, sources, copies, strict=True):
         key = _key(source, environment)
-        done = _reuse(copy, path, key)
-        if done is None:
-            done = _run(path, source, environment, tell)
-            failure = done.failure and asdict(done.failure)
-            done.notebook.metadata["chestlib"] = {"key": key, "seconds": done.seconds, "failure": failure}
-            write_atomically(copy, nbformat.writes(done.notebook))
-        tell(len(source.cells))
+        state = copy.metadata.get("chestlib", {}) if copy else {}
+        if state.get("key") == key and not state["failure"]:
+            executed = Executed(path, copy, state["seconds"])
+        else:
+            executed = run(path, source, environment, folder / "inside.json", pace, before, tell)
+            about = {"key": key, "seconds": executed.seconds, "failure": executed.failure}
+            executed.notebook.metadata["chestlib"] = about
+            write_atomically(folder / path.name, nbformat.writes(executed.notebook))
+        pace.next = before + len(source.cells)
+        tell(len(source.cells), line=str(executed))
         before += len(source.cells)
-        yield done
+        yield executed
 
 
 def finished(folder: Path) -> Path:
@@ -128,30 +144,89 @@ def _key(notebook: NotebookNode, environment: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _reuse(copy: Path, path: Path, key: str) -> Executed | None:
-    if not copy.is_file():
-        return None
+def _copy(file: Path, source: NotebookNode) -> NotebookNode | None:
+    """The executed copy of an earlier report, if there is one; `source` learns from it what its cells took here."""
     try:
-        notebook = read_notebook(copy)
+        copy = read_notebook(file)
     except ChestlibError:
         return None
-    state = notebook.metadata.get("chestlib", {})
-    if state.get("key") != key or state.get("failure"):
-        return None
-    return Executed(path, notebook, state["seconds"])
+    took = {cell.source: recorded(cell) for cell in copy.cells}
+    for cell in source.cells:
+        cell.metadata["seconds"] = recorded(cell) | took.get(cell.source, {})
+    return copy
 
 
-def _run(path: Path, source: NotebookNode, environment: dict[str, str], tell: Callable[[int], None]) -> Executed:
+def recorded(cell: NotebookNode) -> dict[str, float]:
+    """The seconds that a cell took, by part: see :class:`chestlib.report.pace.Pace`."""
+    return cell.metadata.get("seconds", {} if cell.cell_type == "code" else {OWN: 0})
+
+
+class Client(NotebookClient):
+    """Runs a notebook's cells, measures them, and tells what goes on inside.
+
+    The kernel tells it through `file`, which is there only while something runs that takes long.
+    """
+
+    file: Path
+    pace: Pace
+    first: int
+    tell: Callable[..., None]
+    current = 0
+
+    async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **options: Any) -> NotebookNode:
+        """Run one cell, and write into its metadata what it took."""
+        self.current = cell_index + 1
+        self.tell(cell_index)
+        if cell.cell_type != "code":
+            return cell
+        self.pace.begin(self.first + cell_index)
+        looking = asyncio.ensure_future(self.look())
+        try:
+            return await super().async_execute_cell(cell, cell_index, *args, **options)
+        finally:
+            looking.cancel()
+            self.file.unlink(missing_ok=True)
+            cell.metadata["seconds"] = recorded(cell) | {part: round(s, 2) for part, s in self.pace.end().items()}
+
+    async def look(self) -> None:
+        """Look into the file, until cancelled."""
+        running = OWN
+        while True:
+            await asyncio.sleep(PERIOD)
+            part, text, done, total = relayed(self.file) or (OWN, "", 0, 0)
+            self.pace.inside(part, done, total)
+            self.tell(self.current - 1, text, line=text.partition(",")[0] if part != running else "")
+            running = part
+
+
+def run(
+    path: Path,
+    source: NotebookNode,
+    environment: dict[str, str],
+    file: Path,
+    pace: Pace,
+    first: int = 0,
+    tell: Callable[..., None] = lambda *_, **__: None,
+    figures: str = "retina",
+) -> Executed:
+    """Run one notebook; a cell that fails or a kernel that dies is no exception.
+
+    Parameters
+    ----------
+    file : Path
+        Through it the kernel tells what runs inside a cell.
+    pace : Pace
+        Over the cells of this notebook, the first of which is its cell `first`, and of others.
+    tell : callable
+        Called with the cells done, a note, and a line.
+    figures : str
+        `retina` (twice the pixels) or `png`.
+    """
     notebook = nbformat.from_dict(source)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    current, stopped, start = 0, False, time.monotonic()
-
-    def begin(cell: NotebookNode, cell_index: int) -> None:
-        nonlocal current
-        current = cell_index + 1
-        tell(cell_index)
+    stopped, start = False, time.monotonic()
 
     def listen(notebook: NotebookNode) -> None:
         """On Ctrl-C end the kernel and then this process; nbclient itself would end the kernel only."""
@@ -167,7 +242,7 @@ def _run(path: Path, source: NotebookNode, environment: dict[str, str], tell: Ca
             with contextlib.suppress(RuntimeError):  # not on Windows, not in a thread
                 loop.add_signal_handler(number, stop)
 
-    client = NotebookClient(
+    client = Client(
         notebook,
         # The kernel is this Python, whatever kernels the user has installed under the name python3.
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[])),
@@ -175,18 +250,19 @@ def _run(path: Path, source: NotebookNode, environment: dict[str, str], tell: Ca
         timeout=None,
         store_widget_state=False,
         on_notebook_start=listen,
-        on_cell_start=begin,
-        extra_arguments=["--InlineBackend.figure_formats=retina", "--log-level=ERROR"],
+        extra_arguments=[f"--InlineBackend.figure_formats={figures}", "--log-level=ERROR"],
     )
+    client.file, client.pace, client.first, client.tell = file, pace, first, tell
     failure = None
     try:
-        client.execute(env={**os.environ, **environment}, cleanup_kc=True)
+        client.execute(env={**os.environ, **environment, RELAY: str(file.resolve())}, cleanup_kc=True)
     except CellExecutionError as error:
-        failure = Failure(current, error.ename, _line(error.evalue))
-    except (RuntimeError, asyncio.CancelledError) as error:  # no kernel, or it died: out of memory, a crash
+        failure = Failure(client.current, _line(f"{error.ename}: {error.evalue}"))
+    except (RuntimeError, asyncio.CancelledError) as error:  # no kernel, or it died
         if stopped:
             raise KeyboardInterrupt from None
-        failure = Failure(current, type(error).__name__, _line(str(error)))
+        died = "; out of memory, or a crash" if isinstance(error, DeadKernelError) else ""
+        failure = Failure(client.current, _line(f"{type(error).__name__}: {error}") + died)
     return Executed(path, notebook, round(time.monotonic() - start, 1), failure)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chestlib.data import open_data, summary
 from chestlib.findings import FINDINGS
@@ -29,8 +28,7 @@ FIGURES = {
 """For each kind of run: what the figure is called, where its value and its interval stand in test.json."""
 
 
-@dataclass(frozen=True)
-class DataCard:
+class DataCard(NamedTuple):
     """A data set in short: `counts` are (label, train, test), `boxes` are (finding, boxes in both parts)."""
 
     name: str
@@ -41,8 +39,7 @@ class DataCard:
     shared_patients: int
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """One headline figure in [0, 1] with its 95 % interval, if one was computed."""
 
     label: str
@@ -50,8 +47,7 @@ class Figure:
     interval: tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """The headline figures of one run, and what they were measured on."""
 
     name: str
@@ -89,13 +85,10 @@ def headline(runs: Sequence[Run]) -> list[Stage]:
     stages = []
     for run in runs:
         about, test = run.read("settings"), run.read("test")
-        figures = []
-        for label, (value, interval) in FIGURES[about["kind"]].items():
-            if (number := _at(test, value)) is not None:
-                figures.append(Figure(label, number, _at(test, interval)))
-        stages.append(
-            Stage(STAGES[about["kind"]], about["data"]["name"], about["split"]["name"], test["images"], figures)
-        )
+        told = [Figure(label, *(_at(test, path) for path in paths)) for label, paths in FIGURES[about["kind"]].items()]
+        figures = [figure for figure in told if figure.value is not None]
+        name = STAGES[about["kind"]]
+        stages.append(Stage(name, about["data"]["name"], about["split"]["name"], test["images"], figures))
     return stages
 
 
