@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from chestlib import settings
 from chestlib.console import bar, complain, errors
 from chestlib.errors import ChestlibError
 
@@ -32,7 +34,7 @@ SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
 
 
 def main() -> None:
-    """Entry point of the `chestlib` command."""
+    """Run the `chestlib` command."""
     try:
         app(standalone_mode=True)
     except ChestlibError as error:
@@ -47,7 +49,7 @@ def main() -> None:
 
 
 def show(value: Any) -> None:
-    """JSON on standard output."""
+    """Print JSON on standard output."""
     print(json.dumps(value, indent=1))
 
 
@@ -60,7 +62,7 @@ def phantom(
     seed: SeedOption = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core. The bytes are the same.")] = 0,
 ) -> None:
-    """Draw the synthetic data set. `chestlib phantom data/phantom --train 800 --test 200`"""
+    """Draw the synthetic data set. `chestlib phantom data/phantom --train 800 --test 200`."""
     from chestlib import phantom as package
 
     with bar("drawing phantoms") as tell:
@@ -74,7 +76,7 @@ def fetch(
     source: Annotated[Source, typer.Option(help="Where the images come from.")] = Source.kaggle,
     annotations_only: Annotated[bool, typer.Option("--annotations-only", help="Leave the images out.")] = False,
 ) -> None:
-    """Download ChestX-Det10; a killed download goes on. `chestlib fetch data/chestx-det10`"""
+    """Download ChestX-Det10; a killed download goes on. `chestlib fetch data/chestx-det10`."""
     from chestlib import data
 
     with bar("downloading") as tell:
@@ -84,7 +86,7 @@ def fetch(
 
 @app.command()
 def check(folder: DataDir, as_json: JsonOption = False) -> None:
-    """Count and check a data folder; exit status 2 when it has errors. `chestlib check data/phantom`"""
+    """Count and check a data folder; exit status 2 when it has errors. `chestlib check data/phantom`."""
     from chestlib import data
 
     with bar("checking") as tell:
@@ -106,7 +108,7 @@ def convert(
         Others | None, typer.Option(help="What becomes of findings beside the ten; without it they are an error.")
     ] = None,
 ) -> None:
-    """Convert annotations. `chestlib convert data/phantom/train.json train-coco.json --to coco`"""
+    """Convert annotations. `chestlib convert data/phantom/train.json train-coco.json --to coco`."""
     from chestlib import data
 
     with bar("converting") as tell:
@@ -123,18 +125,13 @@ def tune(
     profile: ProfileOption = Profile.quick,
     seed: SeedOption = 0,
 ) -> None:
-    """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`"""
-    from dataclasses import replace
-
-    from chestlib import settings
+    """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`."""
+    from chestlib import train as package
     from chestlib.data import open_data
 
     data, chosen = open_data(folder), settings.profile(profile.value)
-    from chestlib import train as package
-
-    plan = replace(chosen.tune, trials=trials) if trials else chosen.tune
+    plan, base = replace(chosen.tune, trials=trials or chosen.tune.trials), replace(chosen.classifier, seed=seed)
     with bar("tuning") as tell:
-        base = replace(chosen.classifier, seed=seed)
         study = package.tune(data, package.Run(run), base, plan, storage=storage, progress=tell)
     print(f"{run}: {package.ended(study)} trials; best recall at the floor, on val: {study.best_value:.3f}")
 
@@ -150,36 +147,28 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
 ) -> None:
     """Train one of the two stages; stage 1 with the tuned settings if `tune` used this run folder.
+
     `chestlib train classifier data/phantom --run runs/classifier`, then
-    `chestlib train detector data/phantom --run runs/detector`"""
-    from dataclasses import replace
-
-    from chestlib import settings
+    `chestlib train detector data/phantom --run runs/detector`
+    """
+    from chestlib import train as package
     from chestlib.data import open_data
-    from chestlib.train import Run
 
-    plan, own = settings.profile(profile.value), Run(run)
+    plan, own = settings.profile(profile.value), package.Run(run)
     chosen = replace(getattr(plan, stage.value), seed=seed)
     if stage is Stage.classifier:
         chosen = own.tuned(chosen)
-    data = open_data(folder)
-    from chestlib.train import train_stage
-
+    data, resamples = open_data(folder), plan.resamples
     with bar(f"training {stage.value}") as tell:
-        train_stage(
-            data, own, chosen, profile=profile.value, resamples=plan.resamples, resume=resume, progress=tell,
-            devices=devices,
-        )  # fmt: skip
+        options: dict[str, Any] = {"resume": resume, "devices": devices, "progress": tell}
+        package.train_stage(data, own, chosen, profile=profile.value, resamples=resamples, **options)
     scores = own.read("test")["scores"]
-    told = {"recall": "recall", "specificity": "specificity", "AUROC": "auroc"}
-    if stage is Stage.detector:
-        scores = {"AP50": scores["coco"]["AP50"], "froc": scores["froc"]["average"]}
-        told = {"AP50": "AP50", "FROC average": "froc"}
-    print(f"{run}: on test {', '.join(f'{name} {_figure(scores[key])}' for name, key in told.items())}")
-
-
-def _figure(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.3f}"
+    if stage is Stage.classifier:
+        told = {"recall": scores["recall"], "specificity": scores["specificity"], "AUROC": scores["auroc"]}
+    else:
+        told = {"AP50": scores["coco"]["AP50"], "FROC average": scores["froc"]["average"]}
+    figures = [f"{name} {'not defined' if value is None else f'{value:.3f}'}" for name, value in told.items()]
+    print(f"{run}: on test {', '.join(figures)}")
 
 
 @app.command()
@@ -189,7 +178,7 @@ def evaluate(
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
 ) -> None:
-    """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`"""
+    """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`."""
     from chestlib import metrics
     from chestlib.data import open_data, read_annotations
 
@@ -212,8 +201,10 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
 ) -> None:
-    """Findings and boxes for your own X-rays.
-    `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`"""
+    """Find findings and boxes in your own X-rays.
+
+    `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`
+    """
     from chestlib.data import images
     from chestlib.train import Run
 
@@ -221,11 +212,11 @@ def predict(
     files = images.find(paths)
     stage1 = Run(classifier).require("classifier", checkpoint=True)
     stage2 = Run(detector).require("detector", checkpoint=True)
-    from chestlib.predict import TwoStage, predict
+    from chestlib import predict as package
 
-    model = TwoStage(stage1, stage2, cascade=cascade)
+    model = package.TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
-        results = predict(files, model, out, progress=tell)
+        results = package.predict(files, model, out, progress=tell)
     failed = [result for result in results if result.error]
     for result in failed:
         complain(result.error)
@@ -241,7 +232,7 @@ def report(
     profile: ProfileOption = Profile.quick,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("report"),
 ) -> None:
-    """Run the notebooks and write one offline page. `chestlib report --out report`"""
+    """Run the notebooks and write one offline page. `chestlib report --out report`."""
     from chestlib import course
     from chestlib import report as package
 
@@ -249,7 +240,7 @@ def report(
         from chestlib.data import open_data
 
         open_data(data)  # told now, not ten minutes into the first notebook
-    with bar("report") as tell:
+    with bar("") as tell:
         result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=tell)
     print(result)
     if result.failed:
@@ -258,7 +249,7 @@ def report(
 
 @app.command()
 def env(as_json: JsonOption = False) -> None:
-    """Versions, device, threads, memory, folders. `chestlib env`"""
+    """Show versions, device, threads, memory, folders. `chestlib env`."""
     from chestlib.course import environment
 
     rows = environment.rows()

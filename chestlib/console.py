@@ -14,6 +14,7 @@ from typing import Any
 
 from rich import progress
 from rich.console import Console
+from rich.table import Column
 from rich.text import Text
 
 from chestlib.files import first_process
@@ -65,12 +66,13 @@ def bar(text: str) -> Iterator[Progress]:
         To be called with done, total and, if there is one, a note. `left` are the seconds that remain, where the
         caller knows better than the speed so far; `line` is a line that stays.
     """
+    whole = Column(no_wrap=True)  # only the text may take a second line
     columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeElapsedColumn(),
-        _TimeLeft(),
+        progress.TextColumn("{task.description}", markup=False, table_column=Column()),
+        progress.BarColumn(20, table_column=whole),
+        progress.MofNCompleteColumn(table_column=whole),
+        progress.TimeElapsedColumn(table_column=whole),
+        _TimeLeft(table_column=whole),
     )
     start, first, drawn = time.monotonic(), first_process(), errors.is_terminal
     silent, began = drawn or not first, False
@@ -118,7 +120,7 @@ def relay(part: str, text: str) -> Iterator[Progress | None]:
 
 
 def relayed(file: Path) -> list[Any] | None:
-    """What :func:`relay` told last, as part, text, done and total; None when nothing runs."""
+    """Read what :func:`relay` told last, as part, text, done and total; None when nothing runs."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

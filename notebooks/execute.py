@@ -13,19 +13,19 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
-from nbclient import NotebookClient
 from PIL import Image
 
-from chestlib import course
+from chestlib import course, report
 from chestlib.viewer import static
 
 HERE = Path(__file__).parent
 
 
 def smaller(picture: str) -> str:
-    """A base64 PNG in 256 colours, which is enough for grey images and a few hues, where that saves space."""
+    """Reduce a base64 PNG to 256 colours, which is enough for grey images and a few hues, where that saves space."""
     buffer = io.BytesIO()
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
@@ -33,12 +33,15 @@ def smaller(picture: str) -> str:
 
 
 def execute(path: Path) -> None:
-    """Run all cells from the top and write the notebook back."""
-    notebook = nbformat.read(path, 4)
-    resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(
-        notebook, timeout=1800, kernel_name="python3", resources=resources, store_widget_state=False
-    ).execute()
+    """Run all cells from the top and write the notebook back, with the seconds of each cell that takes more than one.
+
+    What a cell does only once, as a training, is measured if it is done now: remove data/phantom-quick and runs first.
+    """
+    with TemporaryDirectory() as scratch:
+        done = report.run(path, nbformat.read(path, 4), {}, Path(scratch) / "inside.json", figures="png")
+    if done.failure:
+        sys.exit(f"{path.name}: {done}")
+    notebook = done.notebook
     static.without_widgets(notebook)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -46,6 +49,8 @@ def execute(path: Path) -> None:
                 output.data["image/png"] = smaller(output.data["image/png"])
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when each cell ran: another diff every time
+        long = {part: round(s) for part, s in cell.metadata.pop("seconds", {}).items() if s > 1}
+        cell.metadata.update({"seconds": long} if long else {})
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)
     print(f"{path.relative_to(HERE)}: {len(notebook.cells)} cells, {path.stat().st_size // 1000} kB")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbformat import v4
 from typer.testing import CliRunner
 
 from chestlib import cli
@@ -50,6 +54,8 @@ def broken(tmp_path: Path, small: DataFolder) -> Path:
     (tmp_path / "half.json").write_text('[{"file_name": "a.png", "syms": [')
     (tmp_path / "other.json").write_text('{"hello": 1}')
     (tmp_path / "half.png").write_bytes(small.test[0].path.read_bytes()[:600])
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_half.ipynb").write_text('{"cells": [')
     return tmp_path
 
 
@@ -67,6 +73,7 @@ def broken(tmp_path: Path, small: DataFolder) -> Path:
         (["predict", "half.png", "--classifier", "nowhere", "--detector", "empty", "--out", "out"], "nowhere"),
         (["predict", "missing.png", "--classifier", "empty", "--detector", "empty", "--out", "out"], "missing.png"),
         (["report", "--data", "empty", "--out", "out"], "empty"),
+        (["report", "--out", "out"], "01_half.ipynb"),
         (["phantom", "half.png"], "half.png"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
@@ -78,6 +85,46 @@ def test_bad_input_is_one_line_and_status_2(broken: Path, args: list[str], named
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert len(lines) == 1 and named in lines[0] and "Traceback" not in result.stderr, result.stderr
     assert sorted(broken.rglob("*")) == before
+
+
+TRAINS = """import time
+from chestlib.console import relay
+with relay("toy", "training toy") as tell:
+    for i in range(8):
+        tell(i, 8, "epoch 1 of 1")
+        time.sleep(0.2)
+time.sleep(1)"""
+
+
+def test_a_report_survives_a_chapter_that_fails(tmp_path: Path) -> None:
+    cells = {
+        "01_a": ["1"],
+        "02_b": ["1", "raise ValueError('first line\\nsecond')", "print('never')"],
+        "03_c": [TRAINS, "print('the last is run')"],
+    }
+    for name, codes in cells.items():
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        notebook = v4.new_notebook(cells=[v4.new_markdown_cell(f"# {name}"), *map(v4.new_code_cell, codes)])
+        nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+    before = sorted(tmp_path.rglob("*"))
+    result = run("report", "--out", "report", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout.splitlines()[1:] == [
+        f"{tmp_path / 'notebooks' / '02_b.ipynb'}: stopped at cell 3: ValueError: first line"
+    ]
+    assert re.sub(r"\d+ s", "n s", result.stderr).splitlines() == [
+        "01_a: 2 cells, n s",
+        "02_b: stopped at cell 3: ValueError: first line",
+        "03_c: training toy",
+        "03_c: 3 cells, n s",
+    ]
+    page = BeautifulSoup((tmp_path / "report" / "index.html").read_text(), "html.parser")
+    assert [em.get_text() for em in page.select(".toc em, .chapters em")] == ["stopped at cell 3"] * 2
+    assert "the last is run" in page.find(id="03_c").get_text() and "never\n" not in page.get_text()
+    assert [path for path in sorted(tmp_path.rglob("*")) if tmp_path / "report" not in (path, *path.parents)] == before
+    copy = nbformat.read(tmp_path / "report" / ".executed" / "03_c.ipynb", 4)
+    took = copy.cells[1].metadata.seconds
+    assert 0.9 < took["cell"] < took["toy"] + 1 < 10, "the training is recorded apart from the rest of its cell"
 
 
 def test_import_is_light() -> None:

@@ -10,9 +10,9 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -23,12 +23,12 @@ from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts
 from chestlib.report.chapter import VIEWER, Chapter, render
-from chestlib.report.execute import execute, finished
+from chestlib.report.execute import execute, finished, run
 from chestlib.report.markup import Place, file_uri
 from chestlib.train import Run
 from chestlib.viewer import static
 
-__all__ = ["ReportResult", "build"]
+__all__ = ["ReportResult", "build", "run"]
 
 ASSETS = Path(__file__).parent
 EMBED = "24x704"
@@ -38,19 +38,8 @@ RESULTS_FROM = 3
 """The first chapter in which results stand; the chapters before it describe data."""
 
 
-@dataclass(frozen=True)
-class ReportResult:
-    """What became of a report.
-
-    Parameters
-    ----------
-    page : Path
-        The written index.html.
-    chapters : int
-    failed : tuple of str
-        One line for each notebook that stopped: its name, the cell, the error.
-    seconds : float
-    """
+class ReportResult(NamedTuple):
+    """What became of a report; `failed` has a line for each notebook that stopped: its name, the cell, the error."""
 
     page: Path
     chapters: int
@@ -59,8 +48,9 @@ class ReportResult:
 
     def __str__(self) -> str:
         size = self.page.stat().st_size / 1e6
-        lines = [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {duration(self.seconds)}"]
-        return "\n".join([*lines, *self.failed])
+        return "\n".join(
+            [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {duration(self.seconds)}", *self.failed]
+        )
 
 
 def build(
@@ -116,7 +106,7 @@ def build(
 
 
 def _runs(data: Path | None, profile: str) -> list[Run]:
-    """The finished runs of the data set, else of the phantom."""
+    """Find the finished runs of the data set, else of the phantom."""
     phantom = f"phantom-{profile}"
     return facts.finished_runs(course.runs_folder(), [data.resolve().name if data else phantom, phantom], profile)
 
@@ -152,7 +142,7 @@ def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
 
 
 def policy(scripts: Sequence[str]) -> str:
-    """The Content-Security-Policy under which exactly these inline scripts run, and nothing is loaded."""
+    """Write the Content-Security-Policy under which these inline scripts alone run, and nothing is loaded."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     return (
         f"default-src 'none'; script-src {hashes} blob:; style-src 'unsafe-inline'; img-src data: blob:; "

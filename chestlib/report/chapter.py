@@ -34,7 +34,7 @@ class Chapter:
 
 
 def render(executed: Executed, place: Place, position: int) -> Chapter:
-    """The chapter of a notebook.
+    """Make the chapter of a notebook.
 
     Parameters
     ----------

@@ -105,15 +105,15 @@ def execute(
     cells = [cell for source in sources for cell in source.cells]
     pace, before = Pace([recorded(cell) for cell in cells], done), 0
 
-    def tell(cell: int, note: str = "", line: str = "") -> None:
+    def tell(cell: int, inside: str = "", line: str = "") -> None:
         if progress:
-            note = f"{path.stem} {cell}/{len(source.cells)}{note and f' · {note}'}"
+            note = f"{path.stem} {cell}/{len(source.cells)}" + (f" · {inside}" if inside else "")
             progress(before + cell, len(cells), note, left=pace.left(), line=line and f"{path.stem}: {line}")
 
     for path, source, copy in zip(notebooks, sources, copies, strict=True):
         key = _key(source, environment)
         state = copy.metadata.get("chestlib", {}) if copy else {}
-        if state.get("key") == key and not state["failure"]:
+        if copy and state.get("key") == key and not state["failure"]:
             executed = Executed(path, copy, state["seconds"])
         else:
             executed = run(path, source, environment, folder / "inside.json", pace, before, tell)
@@ -127,7 +127,7 @@ def execute(
 
 
 def finished(folder: Path) -> Path:
-    """The file whose presence says that a report was written from these copies: the next one starts afresh."""
+    """Name the file whose presence says that a report was written from these copies: the next one starts afresh."""
     return folder / "finished"
 
 
@@ -145,7 +145,7 @@ def _key(notebook: NotebookNode, environment: dict[str, str]) -> str:
 
 
 def _copy(file: Path, source: NotebookNode) -> NotebookNode | None:
-    """The executed copy of an earlier report, if there is one; `source` learns from it what its cells took here."""
+    """Read the executed copy of an earlier report, if there is one; `source` learns what its cells took here."""
     try:
         copy = read_notebook(file)
     except ChestlibError:
@@ -157,7 +157,7 @@ def _copy(file: Path, source: NotebookNode) -> NotebookNode | None:
 
 
 def recorded(cell: NotebookNode) -> dict[str, float]:
-    """The seconds that a cell took, by part: see :class:`chestlib.report.pace.Pace`."""
+    """Return the seconds that a cell took, by part; see :class:`chestlib.report.pace.Pace`."""
     return cell.metadata.get("seconds", {} if cell.cell_type == "code" else {OWN: 0})
 
 
@@ -204,7 +204,7 @@ def run(
     source: NotebookNode,
     environment: dict[str, str],
     file: Path,
-    pace: Pace,
+    pace: Pace | None = None,
     first: int = 0,
     tell: Callable[..., None] = lambda *_, **__: None,
     figures: str = "retina",
@@ -214,11 +214,11 @@ def run(
     Parameters
     ----------
     file : Path
-        Through it the kernel tells what runs inside a cell.
+        Where the kernel tells what runs inside a cell.
     pace : Pace
-        Over the cells of this notebook, the first of which is its cell `first`, and of others.
+        Over this notebook's cells, which begin at `first`, and maybe others.
     tell : callable
-        Called with the cells done, a note, and a line.
+        Called with the cells done, what runs inside the next one, and a line.
     figures : str
         `retina` (twice the pixels) or `png`.
     """
@@ -252,7 +252,8 @@ def run(
         on_notebook_start=listen,
         extra_arguments=[f"--InlineBackend.figure_formats={figures}", "--log-level=ERROR"],
     )
-    client.file, client.pace, client.first, client.tell = file, pace, first, tell
+    client.file, client.first, client.tell = file, first, tell
+    client.pace = pace or Pace([recorded(cell) for cell in source.cells])
     failure = None
     try:
         client.execute(env={**os.environ, **environment, RELAY: str(file.resolve())}, cleanup_kc=True)
@@ -267,5 +268,5 @@ def run(
 
 
 def _line(text: str) -> str:
-    """The first line, without terminal colours."""
+    """Return the first line, without terminal colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().partition("\n")[0]

@@ -58,7 +58,7 @@ class Stage(NamedTuple):
 
 
 def data_card(folder: Path) -> DataCard:
-    """The card of a data folder; ChestlibError if it holds none."""
+    """Describe a data folder; ChestlibError if it holds no data set."""
     data = open_data(folder)
     train, test = ({label.strip(): n for label, n in summary(part).items()} for part in (data.train, data.test))
     return DataCard(
@@ -72,7 +72,7 @@ def data_card(folder: Path) -> DataCard:
 
 
 def finished_runs(folder: Path, names: Iterable[str], profile: str) -> list[Run]:
-    """The finished runs, stage 1 first, of the first data set in `names` that has any."""
+    """Find the finished runs, stage 1 first, of the first data set in `names` that has any."""
     for name in names:
         runs = [Run(folder / f"{name}-{profile}" / kind) for kind in STAGES]
         if found := [run for run in runs if run.finished]:
@@ -81,7 +81,7 @@ def finished_runs(folder: Path, names: Iterable[str], profile: str) -> list[Run]
 
 
 def headline(runs: Sequence[Run]) -> list[Stage]:
-    """The figures that a reader asks for first; one that a run does not tell is left out."""
+    """Choose the figures that a reader asks for first; one that a run does not tell is left out."""
     stages = []
     for run in runs:
         about, test = run.read("settings"), run.read("test")

@@ -122,7 +122,7 @@ def _mark_text(table: Tag) -> None:
 
 
 def anchor(chapter: str, section: str = "") -> str:
-    """The id of a chapter or of one of its sections; a section is named as in JupyterLab's links."""
+    """Name a chapter or one of its sections; a section is named as in JupyterLab's links."""
     return chapter + "--" + re.sub(r"\s+", "-", section.strip()) if section else chapter
 
 
@@ -155,7 +155,7 @@ def _embed(image: Tag, place: Place, soup: BeautifulSoup) -> None:
 
 
 def file_uri(file: Path) -> str:
-    """A picture file as an address that holds it."""
+    """Put a picture file into an address."""
     return data_uri(_mime(file), file.read_bytes())
 
 
@@ -164,7 +164,7 @@ def _mime(file: Path) -> str:
 
 
 def data_uri(mime: str, data: bytes) -> str:
-    """A picture as an address that holds it; large PNGs become WebP."""
+    """Put a picture into an address; large PNGs become WebP."""
     if mime == "image/png" and len(data) > FRUGAL:
         with Image.open(io.BytesIO(data)) as image:
             if max(image.size) < 16_000:  # WebP ends at 16,383

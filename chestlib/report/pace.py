@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 OWN = "cell"
@@ -39,12 +39,12 @@ class Pace:
             self.expected.append({OWN: DEFAULT, **{part: s for part, s in cell.items() if part not in gone}})
             gone |= cell.keys() - {OWN}
         self.seen = self.promised = 0.0  # seconds measured, and those recorded for the same
-        self.spent: Counter[str] | None = None  # of the cell that runs, by part
+        self.spent: defaultdict[str, float] | None = None  # of the cell that runs, by part
         self.part, self.since, self.steps = OWN, 0.0, (0, 0, 0)  # what runs in it, since when, and its progress
 
     def begin(self, cell: int) -> None:
         """Note that a cell begins; those before it are over."""
-        self.next, self.spent = cell + 1, Counter()
+        self.next, self.spent = cell + 1, defaultdict(float)
         self.part, self.since, self.steps = OWN, self.clock(), (0, 0, 0)
 
     def inside(self, part: str = OWN, done: int = 0, total: int = 0) -> None:

@@ -83,7 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             project.out,
             data=project.data,
             profile="quick",
-            progress=lambda *call: calls.append(call),
+            progress=lambda *call, **more: calls.append((*call, more)),
         )
     project.calls = calls
     return project
@@ -131,8 +131,8 @@ def test_outputs(project: Project) -> None:
 
 def test_failures_are_told_and_the_rest_is_written(project: Project) -> None:
     failed, died = project.result.failed
-    assert "03_fail.ipynb: cell 3: KeyError" in failed
-    assert "04_die.ipynb: cell 2: DeadKernelError" in died
+    assert "03_fail.ipynb: stopped at cell 3: KeyError" in failed
+    assert "04_die.ipynb: stopped at cell 2: DeadKernelError" in died
     chapter = project.soup().find(id="03_fail")
     assert HOSTILE[0] in chapter.select_one("details.error").get_text()
     assert "so far" in chapter.get_text() and "were not run" in chapter.get_text()
@@ -142,7 +142,8 @@ def test_failures_are_told_and_the_rest_is_written(project: Project) -> None:
 def test_progress_counts_all_cells(project: Project) -> None:
     total = 5 + 5 + 4 + 2
     assert [call[0] for call in project.calls] == sorted(call[0] for call in project.calls)
-    assert project.calls[0][:2] == (0, total) and project.calls[-1] == (total, total, "04_die 2/2")
+    *last, more = project.calls[-1]
+    assert project.calls[0][:2] == (0, total) and last == [total, total, "04_die 2/2"] and more["left"] == 0
 
 
 def test_nothing_active_and_nothing_remote(project: Project) -> None:

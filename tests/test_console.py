@@ -1,0 +1,75 @@
+"""What is shown while something runs: through a real pipe, on a terminal, and from inside a notebook's cell."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from chestlib import console, course, phantom, settings, train
+
+
+@pytest.mark.parametrize(("patience", "lines"), [(0, ["working: 1 of 3 …", "working: done, 0 s"]), (60, [])])
+def test_a_pipe_gets_plain_lines_and_only_of_what_takes_long(patience: int, lines: list[str]) -> None:
+    code = f"""from chestlib import console
+console.PATIENCE = {patience}
+with console.bar("working") as tell:
+    for i in range(3):
+        tell(i + 1, 3, "[red]note")
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (result.stdout, result.stderr.splitlines()) == ("", lines)
+
+
+def test_a_terminal_shows_the_whole_text_and_the_seconds_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=shown, force_terminal=True, width=80, color_system=None))
+    with console.bar("") as tell:
+        tell(130, 320, "04_faster_rcnn 30/47 · training detector, epoch 3 of 6", left=250, line="03_binary: 40 cells")
+    last = " ".join(shown.getvalue().split())
+    for words in (
+        "03_binary: 40 cells",
+        "04_faster_rcnn 30/47 · ",
+        "training detector, epoch 3 of 6",
+        "130/320",
+        "0:04:10 left",
+    ):
+        assert words in last
+
+
+def test_outside_a_report_nothing_is_relayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(console.RELAY, raising=False)
+    with console.relay("detector", "training detector") as tell:
+        assert tell is None
+
+
+def test_the_course_relays_what_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, told = tmp_path / "inside.json", []
+    monkeypatch.setenv(console.RELAY, str(file))
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    monkeypatch.setattr(console, "PERIOD", 0)
+
+    def pretend(*_: object, progress: console.Progress, **__: object) -> None:
+        told.append(console.relayed(file))
+        progress(3, 9, "epoch 1 of 2")
+        told.append(console.relayed(file))
+
+    monkeypatch.setattr(train, "tune", pretend, raising=False)
+    monkeypatch.setattr(train, "train_stage", pretend, raising=False)
+    monkeypatch.setattr(phantom, "write", pretend)
+    monkeypatch.setattr(course.lesson, "open_data", lambda folder: None)
+    course.phantom(settings.profile("quick"))
+    data = type("Data", (), {"root": tmp_path, "train": [], "test": []})()
+    monkeypatch.setattr(course.Course, "split", None)
+    course.Course(data, data, settings.profile("quick")).classifier()
+    assert told[::2] == [
+        ["phantom", "drawing the phantom", 0, 0],
+        ["study", "tuning", 0, 0],
+        ["classifier", "training classifier", 0, 0],
+    ]
+    assert told[-1] == ["classifier", "training classifier, epoch 1 of 2", 3, 9]
+    assert not file.exists(), "nothing runs any more"
