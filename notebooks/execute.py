@@ -1,4 +1,4 @@
-"""Execute notebooks in place, as they are committed: quick profile, phantom, no widget state, no times.
+"""Execute notebooks in place, as they are committed: quick profile, phantom, no widget state.
 
 `python notebooks/execute.py` for all of them, or `python notebooks/execute.py 03 05`. The solutions of the exercises
 are executed with their chapters; the exercises stay as they are, unsolved. What the chapters save under runs/, figures

@@ -104,12 +104,10 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Neighbouring pieces of one stream as one, a progress line at its last state."""
     joined: list[NotebookNode] = []
     for output in outputs:
-        if output.output_type == "stream":
-            if joined and joined[-1].output_type == "stream" and joined[-1].name == output.name:
-                joined[-1].text += output.text
-                continue
-            output = NotebookNode(output)
-        joined.append(output)
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(NotebookNode(output))
     for output in joined:
         if output.output_type == "stream":
             output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
@@ -118,11 +116,8 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def _output(output: NotebookNode, place: Place, alt: str, expected: bool) -> str:
     if output.output_type == "stream":
-        return (
-            f'<pre class="out {escape(output.name)}">{ansi2html(output.text.rstrip())}</pre>'
-            if output.text.strip()
-            else ""
-        )
+        text = output.text.rstrip()
+        return f'<pre class="out {escape(output.name)}">{ansi2html(text)}</pre>' if text else ""
     if output.output_type == "error":
         return _traceback(f"{output.ename}: {output.evalue}", "\n".join(output.traceback), expected)
     data = output.data
@@ -133,10 +128,9 @@ def _output(output: NotebookNode, place: Place, alt: str, expected: bool) -> str
     for mime in PICTURES:
         if mime in data:
             return _picture(mime, data[mime], output.metadata.get(mime, {}), alt)
-    if "text/markdown" in data:
-        return f'<div class="out prose">{markdown(data["text/markdown"], place)}</div>'
-    if "text/latex" in data:
-        return f'<div class="out prose">{markdown(data["text/latex"], place)}</div>'
+    for mime in ("text/markdown", "text/latex"):
+        if mime in data:
+            return f'<div class="out prose">{markdown(data[mime], place)}</div>'
     if "text/plain" in data and static.WIDGET_VIEW not in data:  # a live control says nothing without its kernel
         return f'<pre class="out result">{ansi2html(data["text/plain"])}</pre>'
     return ""

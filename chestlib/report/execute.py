@@ -135,8 +135,8 @@ def _key(notebook: NotebookNode, environment: dict[str, str]) -> str:
     """Digest of all that an executed copy depends on: cells, settings, annotation files, this package."""
     cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
     data = environment.get("CHESTLIB_DATA")
-    stats = [(file.name, file.stat()) for file in sorted(Path(data).glob("*.json"))] if data else []
-    files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    found = sorted(Path(data).glob("*.json")) if data else []
+    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found]
     digest = hashlib.sha256(json.dumps([cells, environment, files], sort_keys=True).encode())
     for file in sorted(PACKAGE.rglob("*")):
         if file.suffix in {".py", ".js", ".css"}:

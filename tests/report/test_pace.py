@@ -82,6 +82,7 @@ def test_a_resumed_training_is_judged_by_the_steps_since(clock: Clock) -> None:
 
 
 def test_without_records_a_default_and_no_opinion_of_the_machine(clock: Clock) -> None:
-    pace = Pace([{}, {}, {}], clock=clock)
-    run(pace, clock, 0, 40)
+    pace = Pace([{}] * 6, clock=clock)
+    for cell in range(4):
+        run(pace, clock, cell, 40)
     assert pace.left() == pytest.approx(2 * DEFAULT)
