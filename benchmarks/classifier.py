@@ -77,7 +77,7 @@ class Clock(Callback):
 
 
 def through_chestlib(chosen: ClassifierSettings, train: XrayDataset, val: XrayDataset, place: Path) -> float:
-    """An epoch through `chestlib.train.trainer.fit`, with its sampler, callbacks, validation and checkpoint: seconds."""
+    """An epoch through `chestlib.train.fit`, with its sampler, callbacks, validation and checkpoint: seconds."""
     clock = Clock()
     fit(Run(place), Classifier(chosen), train, val, monitor="val_recall", callbacks=[clock])
     return clock.seconds
