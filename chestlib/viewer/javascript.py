@@ -26,6 +26,7 @@ ORDER = (
     "menu",
     "help",
     "bar",
+    "commands",
     "viewer",
     "static_model",
     "hosts",
@@ -36,7 +37,7 @@ EXPORTS = "export { match, mount };\nexport default { render };\n"
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
-_TYPES = re.compile(r"^ */\*\*.*?\*/\n", re.MULTILINE | re.DOTALL)
+_TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The viewer in a real browser: in a page from disk and in a real JupyterLab, with every remote request refused."""
 
 import json
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -13,8 +14,9 @@ from test_viewer import HOSTILE, ramp
 from chestlib.annotations import Record
 from chestlib.detections import Detections
 from chestlib.metrics import matching
-from chestlib.viewer import BoxViewer, static
+from chestlib.viewer import BoxViewer, javascript, static
 
+HERE = Path(__file__).parent
 VIEW = {"width": 1200, "height": 760}
 
 
@@ -79,7 +81,7 @@ def test_matches_agree_with_the_metrics(page):
         viewer = BoxViewer(ramp(), [(boxes[:4], labels[:4])], [found])
         image = viewer._study["images"][0]
         cases.append([image["truth"], image["detections"], float(threshold), float(iou)])
-    module = (static.FOLDER / "viewer.js").read_text(encoding="utf-8")
+    module = javascript.module()
     got = page.evaluate(
         """async ([module, cases]) => {
             const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
@@ -255,7 +257,7 @@ def test_live_in_jupyterlab(lab, browser):
     lab.write(
         "live.ipynb",
         [
-            "import sys; sys.path[:0] = " + json.dumps([str(static.FOLDER.parents[1] / "tests")]),
+            "import sys; sys.path[:0] = " + json.dumps([str(HERE), str(HERE.parent)]),
             "from test_viewer_browser import example\nviewer, seen = example(), []\n"
             "viewer.observe(lambda change: seen.append(change.new), 'threshold')\nviewer",
             "import time; time.sleep(2)",

@@ -5,21 +5,17 @@ import { hint } from "./keys.js";
 
 /** @import { Study } from "./study.js" */
 /** @import { Tool } from "./types.d.ts" */
-/** @import { Commands } from "./viewer.js" */
-/** @typedef {{ tool: Tool, inverted: boolean, labels: boolean, menuOpen: boolean, order: number[] }} BarState */
+/** @import { Commands } from "./commands.js" */
 
 /** The name of the image, the zoom, and a button for most commands. */
 export class Bar {
-  #study;
   #position = h("span.bv-position");
   #name = h("span.bv-name");
   #patient = h("span.bv-patient");
   #zoom = h("span.bv-zoom");
-  #buttons;
 
-  /** @param {Study} study @param {Commands} commands */
-  constructor(study, commands) {
-    this.#study = study;
+  constructor(/** @type {Study} */ study, /** @type {Commands} */ commands) {
+    this.study = study;
     /** @type {(title: string, key: string | null, command: keyof Commands, content: Node | string) => HTMLButtonElement} */
     const button = (title, key, command, content) =>
       h(
@@ -45,7 +41,7 @@ export class Bar {
       invert: button("Invert", "i", "invert", icon("invert")),
       labels: button("Labels", "l", "labels", icon("labels")),
     };
-    this.#buttons = buttons;
+    this.buttons = buttons;
     this.element = h(
       "div.bv-bar",
       { role: "toolbar", "aria-label": "Viewer" },
@@ -71,7 +67,7 @@ export class Bar {
 
   /** The button that the window menu belongs to. */
   get presets() {
-    return this.#buttons.presets;
+    return this.buttons.presets;
   }
 
   /** @param {number | null} zoom pixels of the screen for one of the original */
@@ -79,13 +75,13 @@ export class Bar {
     this.#zoom.textContent = zoom === null ? "" : `${Math.round(100 * zoom)} %`;
   }
 
-  /** @param {BarState} state */
-  refresh({ tool, inverted, labels, menuOpen, order }) {
-    const { image, images, index } = this.#study;
+  /** @type {(stage: { tool: Tool, labels: boolean }, inverted: boolean, menuOpen: boolean, order: number[]) => void} */
+  refresh({ tool, labels }, inverted, menuOpen, order) {
+    const { image, images, index } = this.study;
     const patient = h("bdi", { title: image.patient }, image.patient);
     this.#name.replaceChildren(h("bdi", { title: image.name }, image.name));
     this.#patient.replaceChildren(...(image.patient ? ["Patient ", patient] : []));
-    const buttons = this.#buttons;
+    const buttons = this.buttons;
     press(buttons.pan, tool === "pan");
     press(buttons.window, tool === "window");
     press(buttons.presets, menuOpen);

@@ -3,8 +3,7 @@
 import { pen } from "./dom.js";
 import { clamp } from "./numbers.js";
 
-/** @import { Picture } from "./types.d.ts" */
-/** @typedef {{ level: number, width: number }} Levels in shares of the range of grey */
+/** @import { Levels, Picture } from "./types.d.ts" */
 
 const FULL = { level: 0.5, width: 1 };
 /**
@@ -42,15 +41,11 @@ export class GreyWindow {
   width = FULL.width;
   inverted = false;
   canvas = document.createElement("canvas");
-  /** @type {Picture | null} */
-  #picture = null;
-  /** @type {ImageData | null} */
-  #pixels = null;
-  #changed;
+  /** @type {Picture | null} */ #picture = null;
+  /** @type {ImageData | null} */ #pixels = null;
 
-  /** @param {() => void} changed */
-  constructor(changed) {
-    this.#changed = changed;
+  constructor(/** @type {() => void} */ changed) {
+    this.changed = changed;
   }
 
   /** How many pixels of the picture have each grey level. */
@@ -58,22 +53,20 @@ export class GreyWindow {
     return this.#picture?.histogram;
   }
 
-  /** @param {Picture | null} picture */
-  show(picture) {
+  show(/** @type {Picture | null} */ picture) {
     this.#picture = picture;
-    this.#changed();
+    this.changed();
   }
 
-  /** @param {Partial<Levels>} levels */
-  set({ level = this.level, width = this.width }) {
+  set(/** @type {Partial<Levels>} */ { level = this.level, width = this.width }) {
     this.level = clamp(level, 0, 1);
     this.width = clamp(width, 0.02, 1);
-    this.#changed();
+    this.changed();
   }
 
   invert() {
     this.inverted = !this.inverted;
-    this.#changed();
+    this.changed();
   }
 
   reset() {

@@ -5,17 +5,15 @@ import { KEYS } from "./keys.js";
 
 /** Lies over the whole viewer; `toggled` hears when it opens or closes. */
 export class Help {
-  #toggled;
   #close = h(
     "button.bv-button",
     { type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.toggle() },
     icon("alarm"),
   );
 
-  /** @param {(open: boolean) => void} toggled */
-  constructor(toggled) {
-    this.#toggled = toggled;
-    const groups = KEYS.map(([title, keys]) =>
+  constructor(/** @type {(open: boolean) => void} */ toggled) {
+    this.toggled = toggled;
+    const groups = Object.entries(KEYS).map(([title, keys]) =>
       h(
         "div.bv-keygroup",
         h("div.bv-heading", title),
@@ -45,7 +43,7 @@ export class Help {
 
   toggle() {
     this.element.hidden = !this.element.hidden;
-    this.#toggled(this.open);
+    this.toggled(this.open);
     if (this.open) this.#close.focus({ preventScroll: true });
   }
 }

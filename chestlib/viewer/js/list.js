@@ -5,12 +5,7 @@ import { hint } from "./keys.js";
 
 /** @import { Study } from "./study.js" */
 /** @import { Box } from "./types.d.ts" */
-/**
- * @typedef {object} ListListener
- * @property {(index: number) => void} chosen
- * @property {() => void} filtered the filter has changed
- * @property {() => void} scrolled
- */
+/** @typedef {{ chosen: (index: number) => void, filtered: () => void, scrolled: () => void }} ListListener */
 
 const ROW = 40; // height of a row, CSS pixels
 
@@ -29,15 +24,11 @@ export class ImageList {
   });
   #spacer = h("div.bv-spacer");
   #rows = h("div.bv-rows", { role: "listbox", tabindex: 0, "aria-label": "Images" }, this.#spacer);
-  #study;
-  #id;
-  #on;
 
-  /** @param {Study} study @param {string} id @param {ListListener} on */
-  constructor(study, id, on) {
-    this.#study = study;
-    this.#id = id;
-    this.#on = on;
+  constructor(/** @type {Study} */ study, /** @type {string} */ id, /** @type {ListListener} */ on) {
+    this.study = study;
+    this.id = id;
+    this.on = on;
     this.#rows.addEventListener("scroll", () => on.scrolled());
     this.#rows.addEventListener("click", (event) => {
       const row = origin(event, "[data-index]");
@@ -55,7 +46,7 @@ export class ImageList {
       const element = h("select.bv-select", { "aria-label": label, title: label, onchange }, ...choices);
       return element;
     };
-    const { findings, has } = this.#study;
+    const { findings, has } = this.study;
     const outcomes = [
       ["all", "All images"],
       ["diseased", "With findings"],
@@ -71,25 +62,22 @@ export class ImageList {
 
   // --- the filter ---
 
-  /** @param {Partial<{ text: string, finding: number, outcome: string }>} change */
-  #sift(change) {
+  #sift(/** @type {Partial<{ text: string, finding: number, outcome: string }>} */ change) {
     Object.assign(this.#filter, change);
-    this.#on.filtered();
+    this.on.filtered();
   }
 
   /** Find the images that pass. With a finding chosen, false alarms and missed are those of the finding. */
   sift() {
-    this.order = this.#study.images.map((_, i) => i).filter((i) => this.#passes(i));
+    this.order = this.study.images.map((_, i) => i).filter((i) => this.#passes(i));
   }
 
-  /** @param {number} i */
-  #passes(i) {
+  #passes(/** @type {number} */ i) {
     const { text, finding, outcome } = this.#filter;
-    const study = this.#study;
+    const study = this.study;
     const image = study.images[i];
     if (text && !`${image.name}\n${image.patient}`.toLowerCase().includes(text)) return false;
-    /** @param {Box} box */
-    const of = (box) => (!finding || box[4] === finding) && study.shows(box[4]);
+    const of = (/** @type {Box} */ box) => (!finding || box[4] === finding) && study.shows(box[4]);
     if (outcome === "alarm" || outcome === "missed") return study.count(i, of)[outcome] > 0;
     const reported = study.reported(i);
     if (outcome === "normal") return !reported.length;
@@ -127,7 +115,7 @@ export class ImageList {
 
   /** Scroll to the row of the image shown. */
   reveal() {
-    const at = this.order.indexOf(this.#study.index);
+    const at = this.order.indexOf(this.study.index);
     if (at >= 0) reveal(this.#rows, at * ROW, ROW);
   }
 
@@ -143,9 +131,8 @@ export class ImageList {
     point(rows, spacer.querySelector("[aria-selected=true]"));
   }
 
-  /** @param {number} i @param {number} at */
-  #row(i, at) {
-    const study = this.#study;
+  #row(/** @type {number} */ i, /** @type {number} */ at) {
+    const study = this.study;
     const image = study.images[i];
     const reported = study.reported(i);
     const present = [...new Set(reported.map((box) => box[4]))].filter((id) => study.shows(id)).sort((a, b) => a - b);
@@ -163,7 +150,7 @@ export class ImageList {
       "div.bv-item",
       {
         role: "option",
-        id: `${this.#id}-${i}`,
+        id: `${this.id}-${i}`,
         "data-index": i,
         "aria-selected": String(i === study.index),
         "aria-posinset": at + 1,

@@ -90,8 +90,7 @@ function drawLabel(context, { left, top, right, bottom, item }, taken, stage) {
   const x = clamp(left - 1, 0, Math.max(stage.width - width, 0));
   const outside = truth ? bottom + 2 : top - height - 2;
   const inside = truth ? bottom - height - 3 : top + 3;
-  /** @param {Point & { width: number }} other @param {number} y */
-  const covers = (other, y) =>
+  const covers = (/** @type {Point & { width: number }} */ other, /** @type {number} */ y) =>
     x < other.x + other.width && other.x < x + width && y < other.y + height && other.y < y + height;
   const y = [outside, inside].find(
     (at) => at >= 0 && at + height <= stage.height && !taken.some((other) => covers(other, at)),

@@ -10,8 +10,7 @@ export function overlap(a, b) {
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]) + 1;
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]) + 1;
   if (width <= 0 || height <= 0) return 0;
-  /** @param {Box} box */
-  const area = (box) => (box[2] - box[0] + 1) * (box[3] - box[1] + 1);
+  const area = (/** @type {Box} */ box) => (box[2] - box[0] + 1) * (box[3] - box[1] + 1);
   return (width * height) / (area(a) + area(b) - width * height);
 }
 

@@ -7,18 +7,15 @@ import { PRESETS } from "./grey.js";
 
 /** Floats at the right end of its anchor; `toggled` hears when it opens or closes. */
 export class WindowMenu {
-  #grey;
-  #anchor;
-  #toggled;
   #histogram = h("canvas.bv-histogram", { width: 256, height: 64, "aria-hidden": "true" });
-  #level = slider("Level", "Window level", (level) => this.#grey.set({ level }));
-  #width = slider("Width", "Window width", (width) => this.#grey.set({ width }), { min: 0.02 });
+  #level = slider("Level", "Window level", (level) => this.grey.set({ level }));
+  #width = slider("Width", "Window width", (width) => this.grey.set({ width }), { min: 0.02 });
 
   /** @param {GreyWindow} grey @param {Element} anchor @param {(open: boolean) => void} toggled */
   constructor(grey, anchor, toggled) {
-    this.#grey = grey;
-    this.#anchor = anchor;
-    this.#toggled = toggled;
+    this.grey = grey;
+    this.anchor = anchor;
+    this.toggled = toggled;
     const presets = PRESETS.map(([name, make]) => {
       const onclick = () => grey.histogram && grey.set(make(grey.histogram));
       return h("button.bv-choice", { type: "button", onclick }, name);
@@ -40,16 +37,16 @@ export class WindowMenu {
   toggle() {
     const menu = this.element;
     menu.hidden = !menu.hidden;
-    this.#toggled(this.open);
+    this.toggled(this.open);
     if (!this.open) return;
     menu.querySelector("button")?.focus({ preventScroll: true });
     const right = menu.parentElement?.getBoundingClientRect().right ?? 0;
-    menu.style.right = `${Math.max(8, right - this.#anchor.getBoundingClientRect().right - 90)}px`;
+    menu.style.right = `${Math.max(8, right - this.anchor.getBoundingClientRect().right - 90)}px`;
   }
 
   refresh() {
-    this.#level.show(this.#grey.level);
-    this.#width.show(this.#grey.width);
+    this.#level.show(this.grey.level);
+    this.#width.show(this.grey.width);
     if (this.open) this.#drawHistogram();
   }
 
@@ -57,7 +54,7 @@ export class WindowMenu {
   #drawHistogram() {
     const context = pen(this.#histogram);
     const { width, height } = this.#histogram;
-    const { histogram, level, width: span, inverted } = this.#grey;
+    const { histogram, level, width: span, inverted } = this.grey;
     context.clearRect(0, 0, width, height);
     if (!histogram) return;
     const highest = Math.max(...histogram.slice(1, 255), 1); // the ends hold collimation and burnt-in text

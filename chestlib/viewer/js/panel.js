@@ -5,17 +5,13 @@ import { FINDING_KEYS } from "./keys.js";
 
 /** @import { Study } from "./study.js" */
 /** @import { Item, Layer, Style } from "./types.d.ts" */
-/** @import { Commands } from "./viewer.js" */
+/** @import { Commands } from "./commands.js" */
 
 /** The settings of the boxes, as the study has them. */
 export class Panel {
-  #study;
-  /** @type {Partial<Record<Layer, Toggle>>} */
-  #layers = {};
-  /** @type {{ trait: "threshold" | "iou", show: (value: number) => void }[]} */
-  #sliders = [];
-  /** @type {{ by: "finding" | "match", element: Element }[]} */
-  #colours = [];
+  /** @type {Partial<Record<Layer, Toggle>>} */ #layers = {};
+  /** @type {{ trait: "threshold" | "iou", show: (value: number) => void }[]} */ #sliders = [];
+  /** @type {{ by: "finding" | "match", element: Element }[]} */ #colours = [];
   /** @type {Toggle[]} */
   #findings;
 
@@ -24,7 +20,7 @@ export class Panel {
    * @param {(name: string) => void} toggleFinding
    */
   constructor(study, table, commands, toggleFinding) {
-    this.#study = study;
+    this.study = study;
     const { has } = study;
     const sample = /** @type {Style} */ ({ colour: "#c9d3e0", line: "solid" });
     this.#findings = study.findings.map(
@@ -71,7 +67,7 @@ export class Panel {
 
   /** @type {(trait: "threshold" | "iou", text: string, says: string, keys: string) => Node} */
   #slider(trait, text, says, keys) {
-    const { field, show } = slider(text, says, (value) => this.#study.set(trait, value), {
+    const { field, show } = slider(text, says, (value) => this.study.set(trait, value), {
       title: `${says} (${keys})`,
     });
     this.#sliders.push({ trait, show });
@@ -80,14 +76,13 @@ export class Panel {
 
   /** @type {(by: "finding" | "match", text: string) => Node} */
   #colour(by, text) {
-    const element = h("button.bv-choice", { type: "button", onclick: () => this.#study.set("colour", by) }, text);
+    const element = h("button.bv-choice", { type: "button", onclick: () => this.study.set("colour", by) }, text);
     this.#colours.push({ by, element });
     return element;
   }
 
-  /** @param {Item[]} items */
-  refresh(items) {
-    const study = this.#study;
+  refresh(/** @type {Item[]} */ items) {
+    const study = this.study;
     for (const name of /** @type {Layer[]} */ (Object.keys(this.#layers))) {
       this.#layers[name]?.show(study.showsLayer(name), items.filter(({ layer }) => layer === name).length || "");
     }
@@ -96,18 +91,17 @@ export class Panel {
     for (const [i, toggle] of this.#findings.entries()) this.#refreshFinding(toggle, i + 1);
   }
 
-  /** @param {Toggle} toggle @param {number} id */
-  #refreshFinding(toggle, id) {
-    const { has, image, index } = this.#study;
+  #refreshFinding(/** @type {Toggle} */ toggle, /** @type {number} */ id) {
+    const { has, image, index } = this.study;
     const truth = (image.truth ?? []).filter((box) => box[4] === id).length;
-    const detections = this.#study.detected(index).filter((box) => box[4] === id).length;
+    const detections = this.study.detected(index).filter((box) => box[4] === id).length;
     const parts = [
       ...(has.truth ? [`${truth} in truth`] : []),
       ...(has.detections ? [`${detections} detection${detections === 1 ? "" : "s"}`] : []),
     ];
     const absent = !truth && !detections;
-    toggle.show(this.#study.shows(id), absent ? "" : has.both ? `${truth} · ${detections}` : truth || detections);
-    toggle.describe(`${this.#study.finding(id).name}: ${parts.join(", ")}`, absent);
+    toggle.show(this.study.shows(id), absent ? "" : has.both ? `${truth} · ${detections}` : truth || detections);
+    toggle.describe(`${this.study.finding(id).name}: ${parts.join(", ")}`, absent);
   }
 }
 
@@ -129,8 +123,7 @@ class Toggle {
     );
   }
 
-  /** @param {boolean} on @param {number | string} count */
-  show(on, count) {
+  show(/** @type {boolean} */ on, /** @type {number | string} */ count) {
     press(this.element, on);
     this.#count.textContent = String(count);
   }

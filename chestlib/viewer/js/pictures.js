@@ -6,19 +6,13 @@ const CACHED = 32; // decoded pictures kept: at most 1 MB each
 
 /** The pictures of one view: it asks the model for them and tells `arrived` which image has come. */
 export class Pictures {
-  /** @type {Map<number, Picture | Unreadable>} */
-  #kept = new Map();
-  /** @type {Set<number>} */
-  #asked = new Set();
-  /** @type {number[]} */
-  #wanted = [];
-  #model;
-  #arrived;
+  /** @type {Map<number, Picture | Unreadable>} */ #kept = new Map();
+  /** @type {Set<number>} */ #asked = new Set();
+  /** @type {number[]} */ #wanted = [];
 
-  /** @param {Model} model @param {(index: number) => void} arrived */
-  constructor(model, arrived) {
-    this.#model = model;
-    this.#arrived = arrived;
+  constructor(/** @type {Model} */ model, /** @type {(index: number) => void} */ arrived) {
+    this.model = model;
+    this.arrived = arrived;
     model.on("msg:custom", this.#receive);
     const first = model.get("_first");
     if (!first?.data) return;
@@ -34,7 +28,7 @@ export class Pictures {
     this.#asked.delete(index);
     this.#keep(index, picture);
     this.#ask();
-    this.#arrived(index);
+    this.arrived(index);
   };
 
   /** @type {(index: number, picture: Picture | Unreadable) => void} */
@@ -63,12 +57,12 @@ export class Pictures {
       if (this.#asked.size >= 2) return;
       if (this.#kept.has(index) || this.#asked.has(index)) continue;
       this.#asked.add(index);
-      this.#model.send({ kind: "picture", index });
+      this.model.send({ kind: "picture", index });
     }
   }
 
   close() {
-    this.#model.off("msg:custom", this.#receive);
+    this.model.off("msg:custom", this.#receive);
   }
 }
 

@@ -8,21 +8,14 @@ import { same } from "./study.js";
 
 /** @import { GreyWindow } from "./grey.js" */
 /** @import { Study } from "./study.js" */
-/** @import { Item, Outcome, Picture, Point, Tool, Unreadable } from "./types.d.ts" */
+/** @import { BoxListener, Item, Outcome, Picture, Point, Task, Tool, Unreadable } from "./types.d.ts" */
 /** @import { View } from "./view.js" */
-/**
- * @typedef {object} Listener what the stage asks, and what it tells
- * @property {() => boolean} inUse has the viewer the focus?
- * @property {() => void} changed the stage must be drawn anew
- * @property {(item: Item | null) => void} hovered
- * @property {(item: Item | null) => void} selected
- */
+/** @typedef {BoxListener & { inUse: () => boolean, changed: (...tasks: Task[]) => void }} StageListener */
 
 /** Draws one image with its boxes, and turns what a hand does there into moves, windows, hovers and selections. */
 export class Stage {
   labels = true;
-  /** @type {Tool} */
-  tool = "pan";
+  /** @type {Tool} */ tool = "pan";
   #image = h("canvas", { "aria-hidden": "true" });
   #boxes = h("canvas", { "aria-hidden": "true" });
   #message = h("div.bv-message");
@@ -43,24 +36,17 @@ export class Stage {
     this.#wheel,
     this.#tip,
   );
-  /** @type {Item[]} */
-  #items = [];
-  /** @type {Item | null} */
-  #hovered = null;
-  /** @type {Picture | null} */
-  #picture = null;
+  /** @type {Item[]} */ #items = [];
+  /** @type {Item | null} */ #hovered = null;
+  /** @type {Picture | null} */ #picture = null;
   #wheelHint = 0;
-  #study;
-  #view;
-  #grey;
-  #on;
 
-  /** @param {Study} study @param {View} view @param {GreyWindow} grey @param {Listener} on */
+  /** @param {Study} study @param {View} view @param {GreyWindow} grey @param {StageListener} on */
   constructor(study, view, grey, on) {
-    this.#study = study;
-    this.#view = view;
-    this.#grey = grey;
-    this.#on = on;
+    this.study = study;
+    this.view = view;
+    this.grey = grey;
+    this.on = on;
     new Gestures(this.element, {
       tool: () => this.tool,
       inUse: on.inUse,
@@ -79,6 +65,16 @@ export class Stage {
     });
   }
 
+  setTool(/** @type {Tool} */ tool) {
+    this.tool = tool;
+    this.on.changed("refresh");
+  }
+
+  toggleLabels() {
+    this.labels = !this.labels;
+    this.on.changed("refresh");
+  }
+
   focus() {
     this.element.focus({ preventScroll: true });
   }
@@ -87,23 +83,23 @@ export class Stage {
   show(picture) {
     this.#picture = picture && "grey" in picture ? picture : null;
     this.#message.textContent = picture ? ("error" in picture ? picture.error : "") : "Waiting for the image …";
-    this.#grey.show(this.#picture);
-    this.#view.show(this.#picture);
+    this.grey.show(this.#picture);
+    this.view.show(this.#picture);
   }
 
   /** The controls around the image follow the state; `items` are the boxes to draw. @param {Item[]} items */
   refresh(items) {
     this.#items = items;
     this.element.dataset.tool = this.tool;
-    const { width, level, inverted } = this.#grey;
+    const { width, level, inverted } = this.grey;
     this.#levels.textContent = `W ${fixed(width)}  L ${fixed(level)}${inverted ? "  inverted" : ""}`;
     this.#drawLegend();
-    const boxes = this.#study.has.boxes ? `, boxes shown: ${items.length}` : "";
-    this.element.setAttribute("aria-label", `${this.#study.image.name}${boxes}`);
+    const boxes = this.study.has.boxes ? `, boxes shown: ${items.length}` : "";
+    this.element.setAttribute("aria-label", `${this.study.image.name}${boxes}`);
   }
 
   #drawLegend() {
-    const study = this.#study;
+    const study = this.study;
     this.#legend.replaceChildren();
     if (!study.coloursMatches) return;
     const counts = study.count(study.index, (box) => study.shows(box[4]));
@@ -120,7 +116,7 @@ export class Stage {
     const reach = 5;
     return this.#items
       .map((item) => {
-        const { left, top, right, bottom } = this.#view.place(item.box);
+        const { left, top, right, bottom } = this.view.place(item.box);
         const inside = Math.min(x - left, right - x, y - top, bottom - y);
         const area = (right - left) * (bottom - top);
         return { item, inside, rank: Math.abs(inside) <= reach ? Math.abs(inside) : reach + area };
@@ -133,8 +129,8 @@ export class Stage {
   /** A click selects a box, a click again the one beneath. @param {Point} at */
   #click(at) {
     const under = this.#hit(at);
-    const chosen = under.findIndex((item) => this.#study.isSelected(item));
-    this.#on.selected(under[chosen + 1] ?? null);
+    const chosen = under.findIndex((item) => this.study.isSelected(item));
+    this.on.selected(under[chosen + 1] ?? null);
   }
 
   /** Mark a box, and with a pointer on the stage say what is there. @param {Item | null} item @param {Point | null} at */
@@ -142,25 +138,24 @@ export class Stage {
     if (item !== this.#hovered && !same(item, this.#hovered)) {
       this.#hovered = item;
       this.element.classList.toggle("bv-over", Boolean(item));
-      this.#on.hovered(item);
-      this.#on.changed();
+      this.on.hovered(item);
+      this.on.changed();
     }
     const tip = this.#tip;
     tip.hidden = !(item && at);
     if (item && at) {
-      const [title, ...lines] = this.#study.describe(item);
+      const [title, ...lines] = this.study.describe(item);
       tip.replaceChildren(h("strong", swatch(item.style, item.layer), title), ...lines.map((line) => h("span", line)));
       const [x, y] = [at.x + 14, at.y + 14];
-      tip.style.left = `${x + tip.offsetWidth > this.#view.width ? at.x - tip.offsetWidth - 10 : x}px`;
-      tip.style.top = `${y + tip.offsetHeight > this.#view.height ? at.y - tip.offsetHeight - 10 : y}px`;
+      tip.style.left = `${x + tip.offsetWidth > this.view.width ? at.x - tip.offsetWidth - 10 : x}px`;
+      tip.style.top = `${y + tip.offsetHeight > this.view.height ? at.y - tip.offsetHeight - 10 : y}px`;
     }
     this.#pointer.textContent = at ? this.#readout(at) : "";
   }
 
-  /** @param {Point} at */
-  #readout(at) {
+  #readout(/** @type {Point} */ at) {
     const picture = this.#picture;
-    const pixel = this.#view.pixel(at);
+    const pixel = this.view.pixel(at);
     if (!picture || !pixel) return "";
     const column = Math.floor((pixel.x * picture.columns) / picture.width);
     const row = Math.floor((pixel.y * picture.rows) / picture.height);
@@ -178,7 +173,7 @@ export class Stage {
 
   /** Both canvases; returns the zoom, in pixels of the screen for one of the original, null without a picture. */
   draw() {
-    const view = this.#view;
+    const view = this.view;
     const picture = this.#picture;
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
@@ -194,14 +189,13 @@ export class Stage {
     context.setTransform(ratio * sx, 0, 0, ratio * sy, ratio * view.x, ratio * view.y);
     context.imageSmoothingEnabled = ratio * sx < 6; // beyond that the pixels themselves are of interest
     context.imageSmoothingQuality = "high";
-    context.drawImage(this.#grey.canvas, 0, 0);
+    context.drawImage(this.grey.canvas, 0, 0);
     this.#drawBoxes(ratio);
     return ratio * view.scale;
   }
 
-  /** @param {number} ratio */
-  #drawBoxes(ratio) {
-    const study = this.#study;
+  #drawBoxes(/** @type {number} */ ratio) {
+    const study = this.study;
     const context = pen(this.#boxes);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // A truth box that was hit lies by its detection, whose label says the same.
@@ -209,7 +203,7 @@ export class Stage {
     drawMarks(
       context,
       this.#items,
-      this.#view,
+      this.view,
       (item) => (study.isSelected(item) ? 2 : same(item, this.#hovered) ? 1 : 0),
       (item) => this.labels && !(item.layer === "truth" && item.outcome === "hit" && withDetections),
     );

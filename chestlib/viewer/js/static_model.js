@@ -7,38 +7,32 @@
  * @implements {Model}
  */
 export class StaticModel {
-  /** @type {Map<string, Handler[]>} */
-  #handlers = new Map();
-  #state;
-  #picture;
+  /** @type {Map<string, Handler[]>} */ #handlers = new Map();
 
-  /** @param {Traits} state @param {(index: number) => Parameters<Handler>} picture */
-  constructor(state, picture) {
-    this.#state = state;
-    this.#picture = picture;
+  constructor(/** @type {Traits} */ state, /** @type {(index: number) => Parameters<Handler>} */ picture) {
+    this.state = state;
+    this.picture = picture;
   }
 
   /** @template {keyof Traits} Name @param {Name} name */
   get(name) {
-    return this.#state[name];
+    return this.state[name];
   }
 
   /** @template {keyof Traits} Name @param {Name} name @param {Traits[Name]} value */
   set(name, value) {
-    if (Object.is(this.#state[name], value)) return;
-    this.#state[name] = value;
+    if (Object.is(this.state[name], value)) return;
+    this.state[name] = value;
     this.#emit(`change:${name}`);
   }
 
   save_changes() {}
 
-  /** @param {string} name @param {Handler} does */
-  on(name, does) {
+  on(/** @type {string} */ name, /** @type {Handler} */ does) {
     this.#handlers.set(name, [...(this.#handlers.get(name) ?? []), does]);
   }
 
-  /** @param {string} name @param {Handler} does */
-  off(name, does) {
+  off(/** @type {string} */ name, /** @type {Handler} */ does) {
     const handlers = this.#handlers.get(name) ?? [];
     this.#handlers.set(
       name,
@@ -46,14 +40,13 @@ export class StaticModel {
     );
   }
 
-  /** @param {string} name @param {Parameters<Handler> | []} values */
-  #emit(name, ...values) {
+  #emit(/** @type {string} */ name, /** @type {Parameters<Handler> | []} */ ...values) {
     for (const does of this.#handlers.get(name) ?? []) /** @type {(...values: unknown[]) => void} */ (does)(...values);
   }
 
   /** Answers later, as a kernel would. @param {{ index: number }} message */
   async send({ index }) {
     await null;
-    this.#emit("msg:custom", ...this.#picture(index));
+    this.#emit("msg:custom", ...this.picture(index));
   }
 }

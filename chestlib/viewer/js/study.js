@@ -3,18 +3,16 @@
 import { match } from "./match.js";
 import { clamp, fixed, size } from "./numbers.js";
 
-/** @import { Box, DetectionBox, Item, Layer, Match, Model, Outcome, Traits, TruthBox } from "./types.d.ts" */
+/** @import { Box, Item, Layer, Match, Model, Outcome, Traits } from "./types.d.ts" */
 
 /** The model, read: its images and findings, which boxes its settings let through, and how they match. */
 export class Study {
   /** The matches of each image under the thresholds `at`. @type {Map<number, Match | null>} */
   #matches = new Map();
   #at = { threshold: NaN, iou: NaN };
-  #model;
 
-  /** @param {Model} model */
-  constructor(model) {
-    this.#model = model;
+  constructor(/** @type {Model} */ model) {
+    this.model = model;
     const { images, findings, outcomes, note } = model.get("_study");
     this.images = images;
     this.findings = findings;
@@ -35,23 +33,21 @@ export class Study {
 
   /** @template {keyof Traits} Name @param {Name} name */
   get(name) {
-    return this.#model.get(name);
+    return this.model.get(name);
   }
 
   /** @template {keyof Traits} Name @param {Name} name @param {Traits[Name]} value */
   set(name, value) {
-    this.#model.set(name, value);
-    this.#model.save_changes();
+    this.model.set(name, value);
+    this.model.save_changes();
   }
 
-  /** @param {number} index */
-  go(index) {
-    this.#model.set("selection", null);
+  go(/** @type {number} */ index) {
+    this.model.set("selection", null);
     this.set("index", index);
   }
 
-  /** @param {number} id */
-  finding(id) {
+  finding(/** @type {number} */ id) {
     return this.findings[id - 1];
   }
 
@@ -60,8 +56,7 @@ export class Study {
     return !this.get("hidden").includes(this.finding(id).name);
   }
 
-  /** @param {Layer} name */
-  showsLayer(name) {
+  showsLayer(/** @type {Layer} */ name) {
     return this.has[name] && this.get("layers").includes(name);
   }
 
@@ -70,8 +65,7 @@ export class Study {
     this.set("layers", toggled(this.get("layers"), name));
   }
 
-  /** @param {string} name */
-  toggleFinding(name) {
+  toggleFinding(/** @type {string} */ name) {
     this.set("hidden", toggled(this.get("hidden"), name));
   }
 
@@ -86,8 +80,7 @@ export class Study {
     return this.images[i].truth ?? this.detected(i);
   }
 
-  /** @param {number} i */
-  #matched(i) {
+  #matched(/** @type {number} */ i) {
     const [threshold, iou] = [this.get("threshold"), this.get("iou")];
     if (threshold !== this.#at.threshold || iou !== this.#at.iou) {
       this.#at = { threshold, iou };
@@ -130,51 +123,40 @@ export class Study {
     return `${n} ${n === 1 ? name : many}`;
   }
 
-  /** The boxes of this image that may be drawn: detections best first, then truth. @returns {Item[]} */
+  /** The boxes of this image that may be drawn: detections best first, then truth. */
   items() {
     const { image, index } = this;
     const found = this.#matched(index);
     const threshold = this.get("threshold");
     const byMatch = this.get("colour") === "match";
-    /** @type {(i: number, box: Box, outcome: Outcome | null, partner: number, iou: number | null) => Omit<Item, "layer" | "box" | "score">} */
-    const common = (i, box, outcome, partner, iou) => {
+    /** @type {Item[]} */
+    const items = [];
+    /** @type {(layer: Layer, i: number, box: Box, partner: number | undefined, iou: number | null) => void} */
+    const add = (layer, i, box, partner = -1, iou) => {
       const finding = this.finding(box[4]);
-      return { i, finding, style: byMatch && outcome ? this.outcomes[outcome] : finding, outcome, partner, iou };
+      const outcome = found && (partner >= 0 ? "hit" : layer === "truth" ? "missed" : "alarm");
+      const style = byMatch && outcome ? this.outcomes[outcome] : finding;
+      const item = { layer, i, box, score: box[5] ?? null, finding, style, outcome, partner, iou };
+      if (this.shows(box[4])) items.push(/** @type {Item} */ (item));
     };
-    /** @type {(box: DetectionBox, i: number) => Item} */
-    const detection = (box, i) => {
-      const partner = found ? found.took[i] : -1;
-      const outcome = found && (partner >= 0 ? "hit" : "alarm");
-      return {
-        layer: "detections",
-        box,
-        score: box[5],
-        ...common(i, box, outcome, partner, found ? found.best[i] : null),
-      };
-    };
-    /** @type {(box: TruthBox, i: number) => Item} */
-    const truth = (box, i) => {
-      const partner = found ? found.takenBy[i] : -1;
-      const outcome = found && (partner >= 0 ? "hit" : "missed");
-      const iou = found && partner >= 0 ? found.best[partner] : null;
-      return { layer: "truth", box, score: null, ...common(i, box, outcome, partner, iou) };
-    };
-    const detections = (this.showsLayer("detections") && image.detections) || [];
-    const known = (this.showsLayer("truth") && image.truth) || [];
-    return [
-      ...detections.map(detection).filter(({ box, score }) => Number(score) >= threshold && this.shows(box[4])),
-      ...known.map(truth).filter(({ box }) => this.shows(box[4])),
-    ];
+    if (this.showsLayer("detections"))
+      image.detections?.forEach((box, i) => {
+        if (box[5] >= threshold) add("detections", i, box, found?.took[i], found ? found.best[i] : null);
+      });
+    if (this.showsLayer("truth"))
+      image.truth?.forEach((box, i) => {
+        const by = found?.takenBy[i] ?? -1;
+        add("truth", i, box, by, found && by >= 0 ? found.best[by] : null);
+      });
+    return items;
   }
 
-  /** @param {Item | null} item */
-  isSelected(item) {
+  isSelected(/** @type {Item | null} */ item) {
     const selection = this.get("selection");
     return Boolean(selection && item && selection.layer === item.layer && selection.box === item.i);
   }
 
-  /** @param {Item | null} item */
-  select(item) {
+  select(/** @type {Item | null} */ item) {
     this.set("selection", item && { layer: item.layer, box: item.i });
   }
 

@@ -5,29 +5,18 @@ import { fixed, size } from "./numbers.js";
 import { same } from "./study.js";
 
 /** @import { Study } from "./study.js" */
-/** @import { Item } from "./types.d.ts" */
-/**
- * @typedef {object} TableListener
- * @property {(item: Item | null) => void} hovered
- * @property {(item: Item | null) => void} selected
- */
+/** @import { BoxListener, Item } from "./types.d.ts" */
 
 /** One row a box; tells which is under the pointer, and which is clicked. */
 export class BoxTable {
   element = h("div.bv-table", { role: "grid", tabindex: 0, "aria-label": "Boxes of this image" });
-  /** @type {Item[]} */
-  #items = [];
-  /** @type {Item | null} */
-  #hovered = null;
-  #study;
-  #id;
+  /** @type {Item[]} */ #items = [];
+  /** @type {Item | null} */ #hovered = null;
 
-  /** @param {Study} study @param {string} id @param {TableListener} on */
-  constructor(study, id, on) {
-    this.#study = study;
-    this.#id = id;
-    /** @param {Event} event */
-    const under = (event) => {
+  constructor(/** @type {Study} */ study, /** @type {string} */ id, /** @type {BoxListener} */ on) {
+    this.study = study;
+    this.id = id;
+    const under = (/** @type {Event} */ event) => {
       const row = origin(event, "[data-box]");
       return row && (this.#items[Number(row.dataset.box)] ?? null);
     };
@@ -39,8 +28,7 @@ export class BoxTable {
     this.element.addEventListener("pointerleave", () => on.hovered(null));
   }
 
-  /** @param {Item[]} items */
-  refresh(items) {
+  refresh(/** @type {Item[]} */ items) {
     const table = this.element;
     this.#items = items;
     table.replaceChildren(...items.map((item, i) => this.#row(item, i)));
@@ -61,21 +49,20 @@ export class BoxTable {
   #mark() {
     for (const row of this.element.querySelectorAll("[data-box]")) {
       const item = this.#items[Number(row.getAttribute("data-box"))];
-      row.setAttribute("aria-selected", String(this.#study.isSelected(item)));
+      row.setAttribute("aria-selected", String(this.study.isSelected(item)));
       row.classList.toggle("bv-hovered", same(item, this.#hovered));
     }
   }
 
-  /** @param {Item} item @param {number} i */
-  #row(item, i) {
-    const { both } = this.#study.has;
-    const says = item.outcome ? this.#study.outcomes[item.outcome].name : "";
+  #row(/** @type {Item} */ item, /** @type {number} */ i) {
+    const { both } = this.study.has;
+    const says = item.outcome ? this.study.outcomes[item.outcome].name : "";
     /** @type {(kind: string, content: Node | string) => Node} */
     const cell = (kind, content) => h("span", { role: "gridcell", class: `bv-${kind}` }, content);
     const outcome = { role: "gridcell", "aria-label": says, title: says };
     return h(
       "div.bv-row",
-      { role: "row", id: `${this.#id}-box-${i}`, "data-box": i, title: this.#study.describe(item).join(", ") },
+      { role: "row", id: `${this.id}-box-${i}`, "data-box": i, title: this.study.describe(item).join(", ") },
       cell("mark", swatch(item.style, item.layer)),
       cell("text", item.finding.name),
       cell("number", item.layer === "detections" ? fixed(item.score) : both ? "truth" : size(item.box)),
@@ -85,7 +72,7 @@ export class BoxTable {
   }
 
   #emptyText() {
-    const { truth, detections } = this.#study.image;
+    const { truth, detections } = this.study.image;
     if (truth && !truth.length && !detections?.length) return "A normal image: no boxes.";
     return truth?.length || detections?.length ? "No box passes the settings above." : "No boxes.";
   }

@@ -89,5 +89,27 @@ export type Item = (
 
 /** What a drag of the pointer does. */
 export type Tool = "pan" | "window";
-/** Work for the next frame. */
+/** Work for the next frame: paint the picture, refresh the controls, show the rows in sight. */
 export type Task = "paint" | "refresh" | "rows";
+
+/** What a hand on the stage tells; `tool` and `inUse` are asked: what a drag does, and may the wheel be taken? */
+export type Hand = {
+  tool: () => Tool;
+  inUse: () => boolean;
+  /** The pointer moves with no button down. */
+  over: (at: Point) => void;
+  leave: () => void;
+  drag: (tool: Tool, dx: number, dy: number, at: Point) => void;
+  pan: (dx: number, dy: number) => void;
+  zoom: (factor: number, x: number, y: number) => void;
+  click: (at: Point) => void;
+  doubleClick: () => void;
+  /** The wheel was left to the page. */
+  refused: () => void;
+};
+
+/** Told which box is under the pointer, and which is chosen; null: none. */
+export type BoxListener = { hovered: (item: Item | null) => void; selected: (item: Item | null) => void };
+
+/** Level and width of the grey window, in shares of the range of grey. */
+export type Levels = { level: number; width: number };

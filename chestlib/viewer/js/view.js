@@ -15,13 +15,10 @@ export class View {
   width = 0; // of the stage
   height = 0;
   #fits = true;
-  /** @type {Size | null} */
-  #image = null;
-  #changed;
+  /** @type {Size | null} */ #image = null;
 
-  /** @param {() => void} changed */
-  constructor(changed) {
-    this.#changed = changed;
+  constructor(/** @type {() => void} */ changed) {
+    this.changed = changed;
   }
 
   /** Show an image of this size, whole; null: none yet. @param {Size | null} image */
@@ -30,15 +27,13 @@ export class View {
     this.fit();
   }
 
-  /** @param {number} width @param {number} height */
-  resize(width, height) {
+  resize(/** @type {number} */ width, /** @type {number} */ height) {
     this.width = width;
     this.height = height;
     if (this.#fits) this.fit();
   }
 
-  /** @param {Size} image */
-  #fitting(image) {
+  #fitting(/** @type {Size} */ image) {
     return Math.min(this.width / image.width, this.height / image.height);
   }
 
@@ -49,7 +44,7 @@ export class View {
       this.x = (this.width - this.#image.width * this.scale) / 2;
       this.y = (this.height - this.#image.height * this.scale) / 2;
     }
-    this.#changed();
+    this.changed();
   }
 
   /** One original pixel on one pixel of the screen. */
@@ -82,7 +77,7 @@ export class View {
     this.#fits &&= !dx && !dy;
     this.x = clamp(this.x + dx, 48 - this.#image.width * this.scale, this.width - 48);
     this.y = clamp(this.y + dy, 48 - this.#image.height * this.scale, this.height - 48);
-    this.#changed();
+    this.changed();
   }
 
   /** Move a box that is out of sight to the middle. @param {Box} box */
