@@ -1,6 +1,6 @@
 """BoxViewer: look at radiographs with true and detected boxes, in a notebook and in a page without a kernel.
 
-One ES module, joined from `js/`, draws everything. Live, the boxes travel once and a picture travels when it is shown. A
+One script, joined from `js/`, draws everything. Live, the boxes travel once and a picture travels when it is shown. A
 cell's output also holds a small static form (see :mod:`chestlib.viewer.static`), which a saved notebook and the report
 show, and a PNG for where no script runs.
 """
