@@ -16,7 +16,7 @@ export class Bar {
 
   constructor(/** @type {Study} */ study, /** @type {Commands} */ commands) {
     this.study = study;
-    /** @type {(title: string, key: string | null, command: keyof Commands, content: Node | string) => HTMLButtonElement} */
+    /** @type {(title: string, key: string?, command: keyof Commands, content: Node | string) => HTMLButtonElement} */
     const button = (title, key, command, content) =>
       h(
         "button.bv-button",

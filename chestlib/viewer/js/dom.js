@@ -2,18 +2,12 @@
 
 import { clamp, fixed } from "./numbers.js";
 
-/** @import { Layer, Style } from "./types.d.ts" */
-/** @typedef {Record<string, string | number | null | undefined | ((event: Event) => void)>} Attributes */
+/** @import { Attributes, Layer, Selected, Selector, Style } from "./types.d.ts" */
 
 /**
  * An element, given as tag.class.class, attributes if any, and children; strings among them become text, never markup.
  * Mostly a div or a span: pages style headings, lists and tables in their own way.
- * @template {string} S
- * @typedef {S extends `${infer Tag}.${string}` ? Tag : S} TagOf
- */
-/**
- * @template {`${keyof HTMLElementTagNameMap}${"" | `.${string}`}`} S
- * @param {S} selector @param {(Attributes | Node | string)[]} children
+ * @template {Selector} S @param {S} selector @param {(Attributes | Node | string)[]} children
  */
 export function h(selector, ...children) {
   const [tag, ...classes] = selector.split(".");
@@ -25,7 +19,7 @@ export function h(selector, ...children) {
     else if (value !== null && value !== undefined) element.setAttribute(name, String(value));
   }
   element.append(.../** @type {(Node | string)[]} */ (children));
-  return /** @type {HTMLElementTagNameMap[TagOf<S> & keyof HTMLElementTagNameMap]} */ (element);
+  return /** @type {Selected<S>} */ (element);
 }
 
 /** Say whether a button is pressed. @type {(button: Element, on: boolean) => void} */

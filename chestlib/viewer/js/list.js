@@ -84,8 +84,8 @@ export class ImageList {
     return (outcome === "all" && !finding) || reported.some(of);
   }
 
-  /** The next (+1) or previous (-1) image that passes; undefined at the end. @param {number} index @param {number} by */
-  beside(index, by) {
+  /** The next (+1) or previous (-1) image that passes; undefined at the end. */
+  beside(/** @type {number} */ index, /** @type {number} */ by) {
     const at = this.order.indexOf(index);
     if (at >= 0) return this.order[at + by];
     return by > 0 ? this.order.find((i) => i > index) : this.order.findLast((i) => i < index);

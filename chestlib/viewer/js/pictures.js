@@ -46,8 +46,8 @@ export class Pictures {
     return picture;
   }
 
-  /** Ask for these, most wanted first; a fast run through the images leaves no queue behind. @param {number[]} indices */
-  want(indices) {
+  /** Ask for these, most wanted first; a fast run through the images leaves no queue behind. */
+  want(/** @type {number[]} */ indices) {
     this.#wanted = indices;
     this.#ask();
   }

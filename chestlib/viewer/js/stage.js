@@ -79,8 +79,8 @@ export class Stage {
     this.element.focus({ preventScroll: true });
   }
 
-  /** Show a picture, or what is wrong with it; undefined: it has not come. @param {Picture | Unreadable | undefined} picture */
-  show(picture) {
+  /** Show a picture, or what is wrong with it; undefined: it has not come. */
+  show(/** @type {Picture | Unreadable | undefined} */ picture) {
     this.#picture = picture && "grey" in picture ? picture : null;
     this.#message.textContent = picture ? ("error" in picture ? picture.error : "") : "Waiting for the image …";
     this.grey.show(this.#picture);
@@ -133,8 +133,8 @@ export class Stage {
     this.on.selected(under[chosen + 1] ?? null);
   }
 
-  /** Mark a box, and with a pointer on the stage say what is there. @param {Item | null} item @param {Point | null} at */
-  hover(item, at = null) {
+  /** Mark a box, and with a pointer on the stage say what is there. */
+  hover(/** @type {Item | null} */ item, /** @type {Point | null} */ at = null) {
     if (item !== this.#hovered && !same(item, this.#hovered)) {
       this.#hovered = item;
       this.element.classList.toggle("bv-over", Boolean(item));

@@ -73,7 +73,7 @@ export type Unreadable = { error: string };
 
 export type Match = { took: number[]; takenBy: number[]; best: number[] };
 
-/** A box that may be drawn; `i` is its place among the boxes of its layer, `partner` that of the box it is matched to. */
+/** A box that may be drawn; `i` is its place in its layer, `partner` that of the box it is matched to, -1 for none. */
 export type Item = (
   | { layer: "truth"; box: TruthBox; score: null }
   | { layer: "detections"; box: DetectionBox; score: number }
@@ -113,3 +113,13 @@ export type BoxListener = { hovered: (item: Item | null) => void; selected: (ite
 
 /** Level and width of the grey window, in shares of the range of grey. */
 export type Levels = { level: number; width: number };
+
+/** Of an element; those that start with "on" listen to events. */
+export type Attributes = Record<string, string | number | null | undefined | ((event: Event) => void)>;
+/** The tag of an element, with or without .classes behind it. */
+export type Selector = keyof HTMLElementTagNameMap | `${keyof HTMLElementTagNameMap}.${string}`;
+export type Selected<S> = S extends `${infer Tag extends keyof HTMLElementTagNameMap}.${string}`
+  ? HTMLElementTagNameMap[Tag]
+  : S extends keyof HTMLElementTagNameMap
+    ? HTMLElementTagNameMap[S]
+    : never;
