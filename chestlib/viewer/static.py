@@ -1,4 +1,4 @@
-"""The viewer without a kernel: an HTML fragment that holds its data, its pictures and the same `viewer.js`.
+"""The viewer without a kernel: an HTML fragment that holds its data, its pictures and the same JavaScript.
 
 A fragment is a ``<div class="bv-static">`` with a picture for where no script runs, the state as JSON, the pictures
 as base64 JPEG, and last, between two comments, the script that starts every viewer of the page. A page with many
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from chestlib.errors import ChestlibError
-from chestlib.viewer import pictures
+from chestlib.viewer import javascript, pictures
 from chestlib.viewer.pictures import Source
 
-FOLDER = Path(__file__).parent
+STYLE = Path(__file__).parent / "viewer.css"
 MARK = ("<!--bv-script-->", "<!--/bv-script-->")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -95,7 +95,7 @@ class Embed:
 @cache
 def script() -> str:
     """The JavaScript that starts the viewers of a page: the text of one classic script element."""
-    module, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("viewer.js", "viewer.css"))
+    module, style = javascript.module(), STYLE.read_text(encoding="utf-8")
     version = hashlib.sha256((module + style).encode()).hexdigest()[:12]
     return _START.replace("CODE", _json({"version": version, "module": module, "style": style}))
 
