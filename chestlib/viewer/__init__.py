@@ -146,7 +146,7 @@ class BoxViewer(anywidget.AnyWidget):
         return {name: getattr(self, name) for name in TRAITS}
 
     def to_html(self, path: Path | str | None = None, embed: Embed | None = None) -> str | Path:
-        """A page that shows this viewer with no kernel and no network.
+        """Make a page that shows this viewer with no kernel and no network.
 
         Parameters
         ----------

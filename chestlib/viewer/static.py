@@ -84,7 +84,7 @@ class Embed:
 
     @classmethod
     def in_notebook(cls) -> Embed:
-        """What a cell's output carries: little, for notebooks are committed; a viewer comes to about 250 kB.
+        """Say what a cell's output carries: little, for notebooks are committed; a viewer comes to about 250 kB.
 
         The environment variable CHESTLIB_EMBED, as in ``24x768`` (images x side), asks for more: a report does.
         """
@@ -94,19 +94,19 @@ class Embed:
 
 @cache
 def script() -> str:
-    """The JavaScript that starts the viewers of a page: the text of one classic script element."""
+    """Join the JavaScript that starts the viewers of a page: the text of one classic script element."""
     module, style = javascript.module(), STYLE.read_text(encoding="utf-8")
     version = hashlib.sha256((module + style).encode()).hexdigest()[:12]
     return _START.replace("CODE", _json({"version": version, "module": module, "style": style}))
 
 
 def is_viewer(fragment: str) -> bool:
-    """Is this HTML the static form of a viewer?"""
+    """Tell whether this HTML is the static form of a viewer."""
     return fragment.startswith('<div class="bv-static">')
 
 
 def without_script(fragment: str) -> str:
-    """The fragment as data alone, for a page that carries `script()` once, at its end."""
+    """Reduce the fragment to its data, for a page that carries `script()` once, at its end."""
     return re.sub(f"{MARK[0]}.*?{MARK[1]}", "", fragment, flags=re.DOTALL)
 
 
@@ -121,7 +121,7 @@ def without_widgets(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> str:
-    """The static form of a viewer.
+    """Write the static form of a viewer.
 
     Parameters
     ----------
@@ -155,12 +155,12 @@ def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> 
 
 
 def page(fragment: str, title: str) -> str:
-    """A whole page around a fragment."""
+    """Put a whole page around a fragment."""
     return _PAGE.format(title=html.escape(title), body=fragment)
 
 
 def boxes(state: dict[str, Any]) -> list[tuple[list[float], str, str, bool]]:
-    """The boxes that the viewer draws for its image, as :func:`chestlib.viewer.pictures.drawn` takes them."""
+    """List the boxes that the viewer draws for its image, as :func:`chestlib.viewer.pictures.drawn` takes them."""
     study = state["_study"]
     image, findings = study["images"][state["index"]], study["findings"]
     drawn = []
