@@ -17,7 +17,7 @@ PYTEST := pytest -q -n 2 --dist loadfile --doctest-modules tests chestlib
 # Other data or another profile has other outputs: then the notebooks must run, but are not compared.
 NBVAL := $(if $(DATA)$(filter-out quick,$(PROFILE)),--nbval-lax,--nbval)
 
-.PHONY: help env report test faults test-floor test-latest docs lint notebooks figures lock clean
+.PHONY: help env report test faults test-floor test-latest docs lint lint-js notebooks figures lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,10 +65,17 @@ test-latest: ## pytest on Python 3.13 with the newest versions; needs uv
 docs: env ## docs/api/, the reference, from the docstrings
 	$(BIN)/pdoc --docformat numpy --output-directory docs/api chestlib '!chestlib.report.__main__'
 
-lint: env ## ruff, notebooks included, and mypy
+lint: env lint-js ## ruff, notebooks included, mypy, and lint-js
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
+
+lint-js: ## the viewer's JavaScript: biome, tsc and its tests; needs node
+	@cd tests/viewer; \
+	if ! { command -v node && command -v npm; } >/dev/null; then why="node is missing"; \
+	elif ! [ node_modules/.ready -nt package.json ] && ! npm install --silent; then why="its tools are not installed"; \
+	else touch node_modules/.ready; npm run --silent check; npm test --silent; exit; fi; \
+	echo "The viewer's JavaScript was not checked: $$why"; [ -z "$${CI:-}" ]
 
 notebooks: env ## execute the notebooks in place
 	$(BIN)/python notebooks/execute.py

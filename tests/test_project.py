@@ -149,6 +149,12 @@ def _anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
+def test_code_that_pages_name_is_there() -> None:
+    named = {(page, name) for page, text in _texts().items() for name in re.findall(r"`(chestlib/[\w/.]+)`", text)}
+    assert len(named) > 20
+    assert not [f"{page.name}: {name}" for page, name in named if not (TOP / name).exists()]
+
+
 def test_links_lead_somewhere() -> None:
     texts, links = _texts(), 0
     for page, text in texts.items():

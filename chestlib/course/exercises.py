@@ -10,7 +10,7 @@ class NotYet(AssertionError):
     """An answer that is missing or wrong; a notebook shows its lines instead of a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython asks an exception for that wants to look different."""
+        """Give IPython the lines to show instead of a traceback."""
         return f"not yet: {self}".splitlines()
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def home() -> Path:
-    """The project's folder: CHESTLIB_HOME, else the nearest folder upwards that holds notebooks/, else this one."""
+    """Return the project's folder: CHESTLIB_HOME, else the nearest upwards that holds notebooks/, else this one."""
     if value := os.environ.get("CHESTLIB_HOME"):
         return Path(value)
     here = Path.cwd()
@@ -27,17 +27,17 @@ def home() -> Path:
 
 
 def data_folder() -> Path:
-    """Where data is generated or downloaded to."""
+    """Return where data is drawn or downloaded to."""
     return home() / "data"
 
 
 def runs_folder() -> Path:
-    """Where runs are written to."""
+    """Return where runs are written to."""
     return home() / "runs"
 
 
 def notebooks() -> list[Path]:
-    """The chapters, in order.
+    """List the chapters, in order.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class Course:
             print(f"not so here: {told}")
 
     def run(self, kind: str) -> Run:
-        """The run folder of `classifier` or `detector` for this data and profile."""
+        """Return the run folder of `classifier` or `detector` for this data and profile."""
         from chestlib.train import Run
 
         return Run(self.folder / kind)
@@ -188,12 +188,12 @@ def begin(data: str | Path | None = None, profile: str | None = None) -> Course:
 
 
 def _resolve(folder: Path) -> Path:
-    """A relative folder is meant from the project's folder, wherever the notebook runs."""
+    """Take a relative folder as one of the project's, wherever the notebook runs."""
     return folder if folder.is_absolute() or folder.exists() else home() / folder
 
 
 def phantom(profile: settings.Profile, progress: Progress | None = None) -> DataFolder:
-    """The phantom of a profile, drawn first if it is not there."""
+    """Open the phantom of a profile; draw it first if it is not there."""
     from filelock import FileLock
 
     from chestlib import phantom as package

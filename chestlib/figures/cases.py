@@ -30,7 +30,7 @@ def matches(axis: Axes, image: np.ndarray, record: Record, found: Detections, ma
 def event(
     axis: Axes, image: np.ndarray, record: Record, finding: str, box: np.ndarray, score: float | None, zoom: float = 2.2
 ) -> None:
-    """A hit or false alarm close up: true boxes of its finding in white, its box in colour; a miss has no score.
+    """Show a hit or false alarm close up: true boxes of its finding white, its own coloured; a miss has no score.
 
     The view is a square of `zoom` times the box, 256 pixels or more.
     """
@@ -50,7 +50,7 @@ def event(
 
 
 def activation(axis: Axes, image: np.ndarray, cam: np.ndarray, boxes: np.ndarray, title: str = "") -> None:
-    """A radiograph (1, H, W) under its class-activation map (H, W), true boxes (n, 4) in white."""
+    """Show a radiograph (1, H, W) under its class-activation map (H, W), true boxes (n, 4) in white."""
     xray(axis, image, title)
     axis.imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * cam**0.5)
     for x1, y1, x2, y2 in boxes:

@@ -72,7 +72,7 @@ def box_sizes(records: Iterable[Record], side: int | None = None, image_side: in
 def heatmap(
     matrix: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, label: str, fmt: str = "d"
 ) -> Figure:
-    """A matrix of counts or shares with its numbers."""
+    """Draw a matrix of counts or shares with its numbers."""
     import seaborn as sns
 
     figure, axis = plt.subplots(figsize=(max(4.2, 0.62 * len(columns) + 2.4), 0.46 * len(rows) + 1.6))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # only cam() needs torch, and the chapters about data are ope
 
 
 def cam(model: Classifier | SimpleCNN, image: torch.Tensor, block: int = -1) -> np.ndarray:
-    """What in the image speaks for disease, as seen by one block of the network.
+    """Map what in the image speaks for disease, as seen by one block of the network.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def save(figure: Figure, path: Path) -> Figure:
 
 
 def grid(count: int, columns: int, size: float = 3.0, **options: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` image panels without axes, `size` inches each."""
+    """Make a figure of `count` image panels without axes, `size` inches each."""
     rows = -(-count // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows), squeeze=False, **options)
     for axis in axes.flat:
@@ -69,7 +69,7 @@ def grid(count: int, columns: int, size: float = 3.0, **options: Any) -> tuple[F
 
 
 def xray(axis: Axes, image: np.ndarray, title: str = "") -> Axes:
-    """A radiograph (1, H, W) in [0, 1], black to white, square pixels."""
+    """Show a radiograph (1, H, W) in [0, 1], black to white, square pixels."""
     axis.imshow(image[0], cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
     axis.set_title(title, fontsize=9, fontweight="normal", color=INK)
     axis.axis("off")
@@ -100,7 +100,7 @@ def boxes(
 
 
 def legend(figure: Figure, findings: Sequence[str], columns: int = 5) -> None:
-    """The findings' colours and line styles, below the panels."""
+    """Add the findings' colours and line styles below the panels."""
     keys = [
         Line2D([], [], color=COLOUR[f], linestyle=LINE_STYLE[f], linewidth=2, path_effects=OUTLINE, label=f)
         for f in FINDINGS

@@ -15,7 +15,7 @@ from chestlib.findings import COLOUR, FINDINGS
 
 
 def network(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """The layers as `chestlib.train.classifier.shapes` lists them; height: image side, width: number of channels."""
+    """Draw the layers that `chestlib.train.classifier.shapes` lists; height: image side, width: channels."""
     figure, axis = plt.subplots(figsize=(10, 3.4))
     at = 0.0
     for row in rows:
@@ -54,7 +54,7 @@ def trials(study: Any, title: str) -> Figure:
 
 
 def slices(study: Any, names: Sequence[str], logarithmic: Sequence[str] = ()) -> Figure:
-    """The value of every trial over each parameter, one panel a parameter; hollow where it was pruned."""
+    """Draw the value of every trial over each parameter, one panel a parameter; hollow where it was pruned."""
     figure, axes = plt.subplots(2, -(-len(names) // 2), figsize=(9, 4.6), sharey=True)
     for axis, name in zip(axes.flat, names, strict=False):
         for t in study.trials:

@@ -104,21 +104,25 @@ class Classifier(StageModule):
         self.loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(float(pos_weight)))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Turn images (b, 1, H, W) into logits (b,)."""
         return self.model(image.contiguous(memory_format=torch.channels_last))
 
     def training_step(self, batch: tuple, index: int) -> torch.Tensor:
+        """Compute the loss of a batch."""
         image, diseased, names = batch
         loss = self.checked(self.loss(self(image).float(), diseased.float()), names)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple, index: int) -> None:
+        """Keep the logits of a batch for the end of the epoch."""
         image, diseased, names = batch
         logit = self(image).float()
         self.log("val_loss", self.loss(logit, diseased.float()), on_epoch=True, batch_size=len(image), sync_dist=True)
         self.seen |= zip(names, zip(logit.tolist(), diseased.tolist(), strict=True), strict=True)
 
     def on_validation_epoch_end(self) -> None:
+        """Log the scores over all validation images."""
         logit, diseased = torch.tensor(list(self.all_seen().values())).unbind(1)
         scores = validation_scores(diseased.numpy() > 0.5, torch.sigmoid(logit).numpy(), self.floor)
         for name, value in scores.items():
@@ -126,7 +130,7 @@ class Classifier(StageModule):
 
 
 def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) -> dict[str, float]:
-    """Scores at the best threshold that keeps the specificity floor; all 0 while a sanity pass sees one class."""
+    """Score at the best threshold that keeps the specificity floor; all 0 while a sanity pass sees one class."""
     if truth.all() or not truth.any():
         return dict.fromkeys(("recall", "precision", "f1", "accuracy", "specificity", "auroc"), 0.0)
     point = threshold_at_floor(truth, probability, floor)
@@ -134,12 +138,12 @@ def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) 
 
 
 def pos_weight(records: Sequence[Record]) -> float:
-    """Normal over diseased images."""
+    """Divide the number of normal images by that of diseased ones."""
     diseased = sum(record.diseased for record in records)
     return (len(records) - diseased) / max(1, diseased)
 
 
 @torch.no_grad()
 def probabilities(model: nn.Module, images: torch.Tensor) -> np.ndarray:
-    """Disease probability of images (b, 1, H, W) float32 in [0, 1], already at the model's size; (b,) float32."""
+    """Compute disease probabilities (b,) float32 of images (b, 1, H, W) float32 in [0, 1], at the model's size."""
     return torch.sigmoid(model(images).float()).cpu().numpy()

@@ -107,10 +107,11 @@ class XrayDataset(Dataset):
         return len(self.records)
 
     def image(self, index: int) -> torch.Tensor:
+        """Return one image, (1, size, size) float32 in [0, 1], as the cache has it."""
         return torch.from_numpy(np.array(self.pixels[index])).float().div_(255)[None]
 
     def __getitem__(self, key: int | tuple[int, int]) -> tuple[torch.Tensor, Any, str]:
-        """The item of an index; of (index, seed) with that seed's augmentation."""
+        """Return the item of an index; of (index, seed) with that seed's augmentation."""
         if isinstance(key, tuple):
             # What fork_rng does, at a hundredth of its cost, and without reseeding a GPU.
             state = torch.get_rng_state()

@@ -52,6 +52,7 @@ class GreyFasterRCNN(FasterRCNN):
     """torchvision's Faster R-CNN for grey images (1, H, W) in [0, 1]."""
 
     def forward(self, images: Sequence[torch.Tensor], targets: list[Target] | None = None) -> Any:
+        """Do as torchvision's does, with the one channel repeated to three."""
         return super().forward([image.expand(3, -1, -1) for image in images], targets)
 
 
@@ -59,6 +60,7 @@ class FrozenBatchNorm(FrozenBatchNorm2d):
     """A norm that does not learn, as one kernel; torchvision's turns bfloat16 features into float32."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise with the fixed statistics."""
         return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
@@ -73,7 +75,7 @@ def anchors(settings: DetectorSettings, image_size: int | None = None) -> list[t
 
 
 def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN:
-    """The network of `settings`.
+    """Build the network of `settings`.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def _check(settings: DetectorSettings) -> None:
 
 
 def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -> BackboneWithFPN:
-    """The ResNet with its feature pyramid."""
+    """Build the ResNet with its feature pyramid."""
     scratch = settings.weights == "none"
     # Published weights keep their statistics; those of COCO were trained with an eps of 0.
     norm = nn.BatchNorm2d if scratch else partial(FrozenBatchNorm, eps=0.0 if settings.weights == "coco" else 1e-5)
@@ -169,9 +171,11 @@ class Detector(StageModule):
         self.model = build(settings, pretrained)
 
     def forward(self, images: Sequence[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        """Detect, in pixels of the resized images."""
         return self.model(images)
 
     def training_step(self, batch: tuple, index: int) -> torch.Tensor:
+        """Add up the four losses of a batch."""
         images, targets, names = batch
         losses = self.model(images, targets)
         loss = self.checked(sum(losses.values()), names)
@@ -180,6 +184,7 @@ class Detector(StageModule):
         return loss
 
     def validation_step(self, batch: tuple, index: int) -> None:
+        """Log the loss of a batch, and keep its detections for the end of the epoch."""
         images, targets, names = batch
         self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
         for name, target, output in zip(names, targets, self.model(images), strict=True):
@@ -187,7 +192,7 @@ class Detector(StageModule):
             self.seen[name] = truth, Detections.from_torchvision(output)
 
     def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:
-        """torchvision gives losses in training mode alone; the norms keep to their running statistics."""
+        """Compute the loss; torchvision does so in training mode alone, the norms keep to their running statistics."""
         self.model.train()
         for module in self.model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -197,6 +202,7 @@ class Detector(StageModule):
         return loss
 
     def on_validation_epoch_end(self) -> None:
+        """Log the average precision over all validation images."""
         seen = self.all_seen()
         truth = [record for record, _ in seen.values()]
         scores = coco_scores(truth, {name: found for name, (_, found) in seen.items()})
@@ -206,7 +212,7 @@ class Detector(StageModule):
 
 @torch.inference_mode()
 def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]]) -> list[Detections]:
-    """Detections in original pixels.
+    """Detect, in original pixels.
 
     Parameters
     ----------

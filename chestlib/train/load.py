@@ -23,7 +23,7 @@ M = TypeVar("M", Classifier, Detector)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint as a dict of tensors and plain values (weights_only=True).
+    """Read a checkpoint as a dict of tensors and plain values (weights_only=True).
 
     Raises
     ------
@@ -55,14 +55,14 @@ def load_weights(module: LightningModule, path: Path) -> None:
 
 
 def load_classifier(run: Run) -> tuple[Classifier, float]:
-    """The trained stage 1 of a run, ready to predict, and its threshold."""
+    """Load the trained stage 1 of a run, ready to predict, and its threshold."""
     module = _load(run, "classifier", ClassifierSettings, Classifier)
     (threshold,) = _thresholds(run, lambda point: [point["threshold"]])
     return module, threshold
 
 
 def load_detector(run: Run) -> tuple[Detector, dict[str, float]]:
-    """The trained stage 2 of a run, ready to predict, and its threshold for each finding."""
+    """Load the trained stage 2 of a run, ready to predict, and its threshold for each finding."""
     module = _load(run, "detector", DetectorSettings, partial(Detector, pretrained=False))
     found = _thresholds(run, lambda point: [point["thresholds"][finding] for finding in FINDINGS])
     return module, dict(zip(FINDINGS, found, strict=True))

@@ -32,11 +32,12 @@ class StageModule(LightningModule):
         seed_everything(settings.seed, workers=True, verbose=False)
 
     def on_train_epoch_start(self) -> None:
+        """Seed the epoch."""
         # Dropout and region sampling depend on seed and epoch alone; the sampler sees to the images.
         seed_everything(self.settings.seed * 10_007 + self.current_epoch, workers=True, verbose=False)
 
     def all_seen(self) -> dict[str, Any]:
-        """What the validation steps of all processes put into `seen`, by file name, and forget it.
+        """Gather what the validation steps of all processes put into `seen`, by file name, and forget it.
 
         By name, since Lightning fills up the share of a process with images that another one has too.
         """
@@ -48,6 +49,7 @@ class StageModule(LightningModule):
         return seen
 
     def configure_optimizers(self) -> Any:
+        """Set up AdamW, decaying weights but no norms and biases, and its schedule."""
         settings = self.settings
         # Norms and biases are not decayed.
         decayed = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
@@ -67,12 +69,13 @@ class StageModule(LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None
     ) -> None:
+        """Clip the norm of the gradient."""
         # Lightning refuses to clip for a fused optimizer: float16 gradients may be scaled. Ours is not fused then.
         if gradient_clip_val:
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def checked(self, loss: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
-        """The loss, after checking that it is a number."""
+        """Return the loss, after checking that it is a number."""
         if not torch.isfinite(loss):
             raise ChestlibError(
                 f"{', '.join(names)}: the loss of this batch is {loss.item()}; the last good checkpoint is kept. "

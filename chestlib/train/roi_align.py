@@ -19,7 +19,7 @@ class RoIAlign(MultiScaleRoIAlign):
     def forward(
         self, features: dict[str, torch.Tensor], boxes: list[torch.Tensor], image_shapes: list[tuple[int, int]]
     ) -> torch.Tensor:
-        """Maps {name: (b, c, h, w)} and a list of b boxes (n, 4) to (sum of n, c, bins, bins)."""
+        """Pool maps {name: (b, c, h, w)} and a list of b boxes (n, 4) into (sum of n, c, bins, bins)."""
         maps = [features[name] for name in self.featmap_names]
         if maps[0].device.type != "cpu":
             return super().forward(features, boxes, image_shapes)

@@ -42,18 +42,22 @@ class Run:
 
     @property
     def settings_file(self) -> Path:
+        """Name the file that says what the run is."""
         return self.path / "settings.json"
 
     @property
     def last(self) -> Path:
+        """Name the checkpoint to resume from."""
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
     def best(self) -> Path:
+        """Name the checkpoint to use."""
         return self.path / "checkpoints" / "best.ckpt"
 
     @property
     def finished(self) -> bool:
+        """Say whether the scores on test are there; they are written last."""
         return (self.path / "test.json").is_file()
 
     def write(self, name: str, value: Any) -> None:
@@ -66,7 +70,7 @@ class Run:
         return read_json(self.path / f"{name}.json")
 
     def tuned(self, base: ClassifierSettings) -> ClassifierSettings:
-        """`base` with what a study found for this folder; `base` itself where there was none."""
+        """Return `base` with what a study found for this folder; `base` itself where there was none."""
         file = self.path / "tuned.json"
         if not file.is_file():
             return base
@@ -78,7 +82,7 @@ class Run:
         return from_json(ClassifierSettings, to_json(base) | searched, file)
 
     def settings(self, kind: type[T]) -> T:
-        """The settings that the run was trained with.
+        """Read the settings that the run was trained with.
 
         Raises
         ------
@@ -97,7 +101,7 @@ class Run:
         return pd.read_csv(file).groupby("epoch", as_index=False).first()
 
     def require(self, kind: str | None = None, checkpoint: bool = False) -> Run:
-        """This run, after checking that it can be read.
+        """Return this run, after checking that it can be read.
 
         Raises
         ------

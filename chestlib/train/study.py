@@ -35,7 +35,7 @@ from chestlib.train.trainer import fit
 
 
 def suggest(trial: BaseTrial, base: ClassifierSettings) -> ClassifierSettings:
-    """The settings of a trial: the six that are searched, the rest from `base`."""
+    """Draw the settings of a trial: the six that are searched, the rest from `base`."""
     return replace(
         base,
         learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
@@ -49,7 +49,7 @@ def suggest(trial: BaseTrial, base: ClassifierSettings) -> ClassifierSettings:
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """The journal file of a study; several processes may share it.
+    """Open the journal file of a study; several processes may share it.
 
     Raises
     ------
@@ -70,12 +70,12 @@ def open_storage(path: Path) -> JournalStorage:
 
 
 def lock(path: Path) -> FileLock:
-    """The lock of a study's file, re-entrant; unlike Optuna's own, the system frees it when a process is killed."""
+    """Return the lock of a study's file; unlike Optuna's own, the system frees it when a process is killed."""
     return FileLock(f"{path}.lock", is_singleton=True)
 
 
 def _cut_half_a_line(path: Path) -> None:
-    """A kill or a full disk leaves half a line, to which the next one would be glued."""
+    """Drop the half line that a kill or a full disk leaves: the next one would be glued to it."""
     if not path.exists() or not (journal := path.read_bytes()):
         return
     if not journal.startswith(b'{"op_code":'[: len(journal)]):
@@ -92,6 +92,7 @@ class Prune(Callback):
         self.tell = tell
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Report the recall of this epoch."""
         self.trial.report(float(trainer.callback_metrics["val_recall"]), trainer.current_epoch)
         self.tell()
         if self.trial.should_prune():
@@ -202,7 +203,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 def _next(
     study: optuna.Study, base: ClassifierSettings, storage: Path, worker: str
 ) -> tuple[optuna.Trial, ClassifierSettings]:
-    """A new trial and its settings, drawn from what was tried before and the seed."""
+    """Begin a trial; its settings are drawn from what was tried before and the seed."""
     for begun in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _alive(storage, begun.user_attrs.get("worker")):
             study.tell(begun.number, state=TrialState.FAIL)
@@ -219,7 +220,7 @@ def _next(
 
 @contextmanager
 def _sign_of_life(storage: Path) -> Iterator[str]:
-    """A name for this process, and a lock that it holds for as long as it lives."""
+    """Give this process a name, and a lock that it holds for as long as it lives."""
     name = uuid.uuid4().hex
     with FileLock(f"{storage}.{name}.lock"):
         yield name
@@ -227,7 +228,7 @@ def _sign_of_life(storage: Path) -> Iterator[str]:
 
 
 def _alive(storage: Path, worker: str | None) -> bool:
-    """False when the process that had a trial was killed."""
+    """Tell whether the process that has a trial still lives."""
     file = Path(f"{storage}.{worker}.lock")
     if not file.exists():
         return False

@@ -69,6 +69,7 @@ class History(Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Add the figures of this epoch."""
         validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
         row = {
             name: round(float(value), 6)
@@ -87,17 +88,22 @@ class History(Callback):
             write_atomically(self.file, text.getvalue())
 
     def state_dict(self) -> dict[str, Any]:
+        """Put the rows into the checkpoint."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them out again."""
         self.rows = list(state["rows"])
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Checkpoints written as all files are. Lightning writes them to the scratch disk and moves them: across disks that
-    is a copy, which a kill leaves half done."""
+    """Checkpoints written as all files are.
+
+    Lightning writes them to the scratch disk and moves them: across disks that is a copy, half done after a kill.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint whole or not at all."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
         write_atomically(Path(path), content.getvalue())
@@ -110,6 +116,7 @@ class ProgressCallback(Callback):
         self.tell = tell
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        """Tell the step that was done."""
         if trainer.is_global_zero:
             total = int(trainer.estimated_stepping_batches)
             self.tell(trainer.global_step, total, f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}")

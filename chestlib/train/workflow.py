@@ -134,7 +134,7 @@ def _parts(stage: Stage, split: Split, settings: Settings, cache: Path) -> dict[
 def _about(
     run: Run, kind: str, data: DataFolder, split: Split, settings: Settings, profile: str, resume: bool
 ) -> dict[str, Any]:
-    """What the run is; a resumed run must be the same one."""
+    """Describe the run; a resumed run must be the same one."""
     about = {
         "kind": kind,
         "profile": profile,

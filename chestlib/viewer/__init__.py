@@ -1,6 +1,6 @@
 """BoxViewer: look at radiographs with true and detected boxes, in a notebook and in a page without a kernel.
 
-One ES module, `viewer.js`, draws everything. Live, the boxes travel once and a picture travels when it is shown. A
+One script, joined from `js/`, draws everything. Live, the boxes travel once and a picture travels when it is shown. A
 cell's output also holds a small static form (see :mod:`chestlib.viewer.static`), which a saved notebook and the report
 show, and a PNG for where no script runs.
 """
@@ -19,7 +19,7 @@ from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.findings import FINDINGS
-from chestlib.viewer import pictures, static
+from chestlib.viewer import javascript, pictures, static
 from chestlib.viewer.pictures import drawn
 from chestlib.viewer.static import Embed
 from chestlib.viewer.study import study
@@ -69,8 +69,8 @@ class BoxViewer(anywidget.AnyWidget):
         If there is nothing to show, or the sequences differ in length.
     """
 
-    _esm = Path(__file__).parent / "viewer.js"
-    _css = Path(__file__).parent / "viewer.css"
+    _esm = javascript.module()
+    _css = static.STYLE
 
     index = t.Int(0, min=0).tag(sync=True)
     threshold = t.Float(0.5, min=0, max=1).tag(sync=True)
@@ -146,7 +146,7 @@ class BoxViewer(anywidget.AnyWidget):
         return {name: getattr(self, name) for name in TRAITS}
 
     def to_html(self, path: Path | str | None = None, embed: Embed | None = None) -> str | Path:
-        """A page that shows this viewer with no kernel and no network.
+        """Make a page that shows this viewer with no kernel and no network.
 
         Parameters
         ----------

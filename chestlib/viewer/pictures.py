@@ -36,7 +36,7 @@ class Picture:
 
 
 def grey(source: Source) -> np.ndarray:
-    """The image as (1, H, W) float32 in [0, 1].
+    """Take an image as (1, H, W) float32 in [0, 1].
 
     Integers are divided by the maximum of their type; floats are taken to lie in [0, 1].
 
@@ -60,7 +60,7 @@ def grey(source: Source) -> np.ndarray:
 
 
 def encode(source: Source, side: int, quality: int | None = None) -> Picture:
-    """The image with its longer side at most `side` pixels: PNG without loss, JPEG when a `quality` is given.
+    """Encode an image, its longer side at most `side` pixels: PNG without loss, JPEG when a `quality` is given.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def encode(source: Source, side: int, quality: int | None = None) -> Picture:
 
 
 def drawn(source: Source, boxes: list[tuple[list[float], str, str, bool]], side: int) -> Image.Image:
-    """The image with its boxes, for where no script runs.
+    """Draw an image with its boxes, for where no script runs.
 
     Parameters
     ----------
@@ -109,13 +109,14 @@ def drawn(source: Source, boxes: list[tuple[list[float], str, str, bool]], side:
 
 
 def png(picture: Image.Image) -> bytes:
-    """As a PNG of 64 colours, a quarter of the size of one in full colour."""
+    """Encode as a PNG of 64 colours, a quarter of the size of one in full colour."""
     file = io.BytesIO()
     picture.quantize(64).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def jpeg(picture: Image.Image) -> bytes:
+    """Encode as a JPEG of middling quality."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The viewer without a kernel: an HTML fragment that holds its data, its pictures and the same `viewer.js`.
+"""The viewer without a kernel: an HTML fragment that holds its data, its pictures and the same JavaScript.
 
 A fragment is a ``<div class="bv-static">`` with a picture for where no script runs, the state as JSON, the pictures
 as base64 JPEG, and last, between two comments, the script that starts every viewer of the page. A page with many
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from chestlib.errors import ChestlibError
-from chestlib.viewer import pictures
+from chestlib.viewer import javascript, pictures
 from chestlib.viewer.pictures import Source
 
-FOLDER = Path(__file__).parent
+STYLE = Path(__file__).parent / "viewer.css"
 MARK = ("<!--bv-script-->", "<!--/bv-script-->")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -84,7 +84,7 @@ class Embed:
 
     @classmethod
     def in_notebook(cls) -> Embed:
-        """What a cell's output carries: little, for notebooks are committed; a viewer comes to about 250 kB.
+        """Say what a cell's output carries: little, for notebooks are committed; a viewer comes to about 250 kB.
 
         The environment variable CHESTLIB_EMBED, as in ``24x768`` (images x side), asks for more: a report does.
         """
@@ -94,19 +94,19 @@ class Embed:
 
 @cache
 def script() -> str:
-    """The JavaScript that starts the viewers of a page: the text of one classic script element."""
-    module, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("viewer.js", "viewer.css"))
+    """Join the JavaScript that starts the viewers of a page: the text of one classic script element."""
+    module, style = javascript.module(), STYLE.read_text(encoding="utf-8")
     version = hashlib.sha256((module + style).encode()).hexdigest()[:12]
     return _START.replace("CODE", _json({"version": version, "module": module, "style": style}))
 
 
 def is_viewer(fragment: str) -> bool:
-    """Is this HTML the static form of a viewer?"""
+    """Tell whether this HTML is the static form of a viewer."""
     return fragment.startswith('<div class="bv-static">')
 
 
 def without_script(fragment: str) -> str:
-    """The fragment as data alone, for a page that carries `script()` once, at its end."""
+    """Reduce the fragment to its data, for a page that carries `script()` once, at its end."""
     return re.sub(f"{MARK[0]}.*?{MARK[1]}", "", fragment, flags=re.DOTALL)
 
 
@@ -121,7 +121,7 @@ def without_widgets(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> str:
-    """The static form of a viewer.
+    """Write the static form of a viewer.
 
     Parameters
     ----------
@@ -155,12 +155,12 @@ def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> 
 
 
 def page(fragment: str, title: str) -> str:
-    """A whole page around a fragment."""
+    """Put a whole page around a fragment."""
     return _PAGE.format(title=html.escape(title), body=fragment)
 
 
 def boxes(state: dict[str, Any]) -> list[tuple[list[float], str, str, bool]]:
-    """The boxes that the viewer draws for its image, as :func:`chestlib.viewer.pictures.drawn` takes them."""
+    """List the boxes that the viewer draws for its image, as :func:`chestlib.viewer.pictures.drawn` takes them."""
     study = state["_study"]
     image, findings = study["images"][state["index"]], study["findings"]
     drawn = []

@@ -31,7 +31,7 @@ def study(
     names: Sequence[str] | None = None,
     patients: Sequence[str] | None = None,
 ) -> tuple[list[Source], dict[str, Any]]:
-    """The sources of the pictures and the JSON state that `viewer.js` documents.
+    """Collect the sources of the pictures and the JSON state that `js/types.d.ts` documents (StudyData).
 
     Raises
     ------

@@ -26,7 +26,7 @@ from commands import Ended, run
 from chestlib.data import open_data
 from chestlib.errors import ChestlibError
 from chestlib.train import Run
-from chestlib.train.fit import load_checkpoint
+from chestlib.train.load import load_checkpoint
 from chestlib.train.study import FINISHED, open_storage
 
 

@@ -1,6 +1,7 @@
 """The viewer in a real browser: in a page from disk and in a real JupyterLab, with every remote request refused."""
 
 import json
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -12,9 +13,9 @@ from test_viewer import HOSTILE, ramp
 
 from chestlib.data import Record
 from chestlib.detections import Detections
-from chestlib.metrics import matching
-from chestlib.viewer import BoxViewer, static
+from chestlib.viewer import BoxViewer, javascript, static
 
+HERE = Path(__file__).parent
 VIEW = {"width": 1200, "height": 760}
 
 
@@ -66,36 +67,19 @@ def keys(page, *names):
     settle(page)
 
 
-def test_matches_agree_with_the_metrics(page):
-    draw = np.random.default_rng(0)
-    cases, expected = [], []
-    for _ in range(200):
-        corner, size = draw.integers(0, 40, (9, 2)), draw.integers(5, 40, (9, 2))
-        boxes, labels = np.hstack([corner, corner + size]), draw.integers(1, 3, 9)
-        found = Detections(boxes[4:], labels[4:], draw.random(5).round(3))
-        threshold, iou = draw.choice([0.1, 0.3, 0.5], 2)
-        match = matching.match(boxes[:4], labels[:4], found.above(threshold), iou)
-        expected.append([int(np.sum(match.hit)), match.found.tolist(), match.iou.round(4).tolist()])
-        viewer = BoxViewer(ramp(), [(boxes[:4], labels[:4])], [found])
-        image = viewer._study["images"][0]
-        cases.append([image["truth"], image["detections"], float(threshold), float(iou)])
-    module = (static.FOLDER / "viewer.js").read_text(encoding="utf-8")
+def test_the_joined_script_matches_as_the_metrics_do(page):
+    cases = json.loads((HERE / "matching.json").read_text(encoding="utf-8"))
     got = page.evaluate(
         """async ([module, cases]) => {
             const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
             const { match } = await import(url);
-            return cases.map((values) => {
-                const { took, takenBy, best } = match(...values);
-                const count = values[1].filter((box) => box[5] >= values[2]).length;
-                return [took.filter((i) => i >= 0).length, takenBy.map((i) => i >= 0),
-                    best.slice(0, count).map((value) => Math.round(value * 1e4) / 1e4)];
-            });
+            return cases.map(({ truth, detections, threshold, iou }) => match(truth, detections, threshold, iou));
         }""",
-        [module, cases],
+        [javascript.module(), cases],
     )
-    for [hits, taken, best], [wanted_hits, wanted_taken, wanted_best] in zip(got, expected, strict=True):
-        assert (hits, taken) == (wanted_hits, wanted_taken)
-        assert best == pytest.approx(wanted_best, abs=2e-4)
+    for match, case in zip(got, cases, strict=True):
+        assert (match["took"], match["takenBy"]) == (case["took"], case["takenBy"]), case["name"]
+        assert match["best"] == pytest.approx(case["best"], abs=1e-4), case["name"]
 
 
 def test_boxes_thresholds_and_layers(page, tmp_path):
@@ -255,7 +239,7 @@ def test_live_in_jupyterlab(lab, browser):
     lab.write(
         "live.ipynb",
         [
-            "import sys; sys.path[:0] = " + json.dumps([str(static.FOLDER.parents[1] / "tests")]),
+            "import sys; sys.path[:0] = " + json.dumps([str(HERE), str(HERE.parent)]),
             "from test_viewer_browser import example\nviewer, seen = example(), []\n"
             "viewer.observe(lambda change: seen.append(change.new), 'threshold')\nviewer",
             "import time; time.sleep(2)",

@@ -1,0 +1,97 @@
+// What keys and buttons ask for.
+
+import { clamp, fixed } from "./numbers.js";
+
+/** @import { Layer } from "./types.d.ts" */
+/** @import { Viewer } from "./viewer.js" */
+/** @typedef {ReturnType<typeof commands>} Commands */
+
+/** The commands of a viewer by name; one that returns false is not possible here and leaves its key to the page. */
+export function commands(/** @type {Viewer} */ viewer) {
+  const { study, view, grey, stage, list } = viewer;
+
+  /** To the next (+1) or previous (-1) image that the filter lets through. @type {(by: number) => void} */
+  const step = (by) => viewer.go(list.beside(study.index, by));
+
+  const search = () => {
+    if (study.images.length < 2) return false;
+    if (!list.inSight) viewer.toggleList();
+    list.search();
+  };
+
+  const fullScreen = () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else viewer.root.requestFullscreen?.();
+  };
+
+  /** To the next (+1) or previous (-1) box, and around the end. @type {(by: number) => void} */
+  const cycle = (by) => {
+    const items = study.items();
+    const at = items.findIndex((item) => study.isSelected(item));
+    const next = at < 0 ? (by > 0 ? 0 : items.length - 1) : (at + by + items.length) % items.length;
+    if (items.length) viewer.select(items[next]);
+  };
+
+  const toggleLayer = (/** @type {Layer} */ name) => {
+    if (!study.has[name]) return false;
+    study.toggleLayer(name);
+    viewer.announce(`${name} ${study.showsLayer(name) ? "shown" : "hidden"}`);
+  };
+
+  const toggleColour = () => {
+    if (!study.has.both) return false;
+    study.set("colour", study.get("colour") === "match" ? "finding" : "match");
+  };
+
+  /** @type {(trait: "threshold" | "iou", by: number) => false | void} */
+  const nudge = (trait, by) => {
+    if (!study.has.detections || (trait === "iou" && !study.has.both)) return false;
+    study.set(trait, Math.round(100 * clamp(study.get(trait) + by, 0, 1)) / 100);
+    viewer.announce(`${trait === "iou" ? "IoU" : "score"} threshold ${fixed(study.get(trait))}`);
+  };
+
+  /** One thing at a time: help, menu, a field, the selection. */
+  const close = () => {
+    const focused = document.activeElement;
+    if (viewer.help.open) return viewer.help.toggle();
+    if (viewer.menu.open) return viewer.menu.toggle();
+    if (focused?.matches("input") && viewer.root.contains(focused)) return stage.focus();
+    if (!study.get("selection")) return false;
+    viewer.select(null);
+  };
+
+  return {
+    previous: () => step(-1),
+    next: () => step(1),
+    first: () => viewer.go(list.order[0]),
+    last: () => viewer.go(list.order.at(-1)),
+    search,
+    list: () => viewer.toggleList(),
+    zoomIn: () => view.zoomIn(),
+    zoomOut: () => view.zoomOut(),
+    fit: () => view.fit(),
+    actualSize: () => view.actualSize(),
+    fullScreen,
+    reset: () => {
+      grey.reset();
+      view.fit();
+    },
+    pan: () => stage.setTool("pan"),
+    window: () => stage.setTool("window"),
+    otherTool: () => stage.setTool(stage.tool === "pan" ? "window" : "pan"),
+    presets: () => viewer.menu.toggle(),
+    invert: () => grey.invert(),
+    previousBox: () => cycle(-1),
+    nextBox: () => cycle(1),
+    truth: () => toggleLayer("truth"),
+    detections: () => toggleLayer("detections"),
+    colour: toggleColour,
+    labels: () => stage.toggleLabels(),
+    thresholdDown: () => nudge("threshold", -0.05),
+    thresholdUp: () => nudge("threshold", 0.05),
+    iouDown: () => nudge("iou", -0.05),
+    iouUp: () => nudge("iou", 0.05),
+    escape: close,
+    help: () => viewer.help.toggle(),
+  };
+}

@@ -1,0 +1,30 @@
+// The two hosts: anywidget in Jupyter, and a page without a kernel.
+
+import { StaticModel } from "./static_model.js";
+import { Viewer } from "./viewer.js";
+
+/** @import { Model } from "./types.d.ts" */
+
+/** In Jupyter: called by anywidget for each view. @param {{ model: Model, el: Element }} context */
+export function render({ model, el }) {
+  const viewer = new Viewer(model, el);
+  return () => viewer.close();
+}
+
+/**
+ * In a page: `host` holds a script of type application/json with {state, pictures: [[width, height] | what is wrong]}
+ * and, in the order of the images, one script of type image/jpeg each with the picture in base64, decoded when shown.
+ * @param {Element} host
+ */
+export function mount(host) {
+  const { state, pictures } = JSON.parse(host.querySelector("script[type='application/json']")?.textContent ?? "");
+  const data = [...host.querySelectorAll("script[type='image/jpeg']")].map((script) => script.textContent ?? "");
+  const model = new StaticModel(state, (index) => {
+    const about = pictures[index];
+    if (typeof about === "string") return [{ kind: "picture", index, error: about }, []];
+    const bytes = Uint8Array.from(atob(data[index]), (character) => character.charCodeAt(0));
+    return [{ kind: "picture", index, width: about[0], height: about[1] }, [bytes]];
+  });
+  for (const fallback of host.querySelectorAll(":scope > :not(script)")) fallback.remove();
+  return new Viewer(model, host);
+}

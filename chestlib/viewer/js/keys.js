@@ -1,0 +1,78 @@
+// The one table behind the keyboard, the tooltips and the help.
+
+/** @import { Commands } from "./commands.js" */
+
+/**
+ * By group: the key as the browser names it, as it is shown, what it does, and the command; null: see `pressed`.
+ * @type {Record<string, [key: string, shown: string, says: string, command: keyof Commands | null][]>}
+ */
+export const KEYS = {
+  Images: [
+    ["ArrowLeft", "←", "previous image", "previous"],
+    ["ArrowRight", "→", "next image", "next"],
+    ["Home", "Home", "first image", "first"],
+    ["End", "End", "last image", "last"],
+    ["/", "/", "search the images", "search"],
+  ],
+  View: [
+    ["+", "+", "zoom in", "zoomIn"],
+    ["-", "−", "zoom out", "zoomOut"],
+    ["0", "0", "fit the image", "fit"],
+    ["z", "Z", "actual size, 1:1", "actualSize"],
+    ["Shift+Arrow", "Shift ←↑↓→", "pan", null],
+    ["f", "F", "full screen", "fullScreen"],
+    ["r", "R", "reset zoom and grey window", "reset"],
+  ],
+  Grey: [
+    ["w", "W", "drag sets the window, or pans", "otherTool"],
+    ["p", "P", "window presets", "presets"],
+    ["i", "I", "invert", "invert"],
+  ],
+  Boxes: [
+    ["ArrowUp", "↑", "previous box", "previousBox"],
+    ["ArrowDown", "↓", "next box", "nextBox"],
+    ["t", "T", "truth on or off", "truth"],
+    ["d", "D", "detections on or off", "detections"],
+    ["m", "M", "colour by finding, or by match", "colour"],
+    ["l", "L", "labels on or off", "labels"],
+    ["[", "[", "score threshold down", "thresholdDown"],
+    ["]", "]", "score threshold up", "thresholdUp"],
+    ["{", "{", "IoU threshold down", "iouDown"],
+    ["}", "}", "IoU threshold up", "iouUp"],
+    ["1-9", "1 … 9, X", "a finding on or off", null],
+    ["Escape", "Esc", "unselect, close", "escape"],
+    ["?", "?", "this help", "help"],
+  ],
+};
+
+/** The keys of the findings, in their order. */
+export const FINDING_KEYS = "123456789x";
+
+const BY_KEY = new Map(
+  Object.values(KEYS).flatMap((keys) => keys.map(([key, shown, , command]) => [key, { shown, command }])),
+);
+/** @type {Record<string, string>} */
+const SAME_KEY = { "=": "+", _: "-" };
+/** @type {Record<string, [x: number, y: number]>} */
+const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+/** A key as it is shown to the reader. @param {string} key */
+export const hint = (key) => BY_KEY.get(key)?.shown ?? key;
+
+/**
+ * What a key asks for: a command, a move of the image, or a finding (by its place) on or off; null: it is not ours.
+ * @typedef {{ command?: keyof Commands | null, pan?: [x: number, y: number], finding?: number }} Wish
+ * @param {KeyboardEvent} event @param {boolean} inList @returns {Wish | null}
+ */
+export function pressed(event, inList) {
+  const { target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return null;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  // A control keeps the keys it needs itself: text, options, the value of a slider, the rows of the list.
+  if (target.matches("select, input:not([type=range])") && key !== "Escape") return null;
+  if (target.matches("input[type=range]") && /^(Arrow|Home|End)/.test(key)) return null;
+  if (event.shiftKey && ARROWS[key]) return { pan: ARROWS[key] };
+  if (inList && key.startsWith("Arrow")) return { command: /Up|Left/.test(key) ? "previous" : "next" };
+  if (FINDING_KEYS.includes(key)) return { finding: FINDING_KEYS.indexOf(key) };
+  return { command: BY_KEY.get(SAME_KEY[key] ?? key)?.command };
+}

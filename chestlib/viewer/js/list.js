@@ -1,0 +1,170 @@
+// The image list: which images the filter lets through, and their rows.
+
+import { h, icon, origin, point, reveal } from "./dom.js";
+import { hint } from "./keys.js";
+
+/** @import { Study } from "./study.js" */
+/** @import { Box } from "./types.d.ts" */
+/** @typedef {{ chosen: (index: number) => void, filtered: () => void, scrolled: () => void }} ListListener */
+
+const ROW = 40; // height of a row, CSS pixels
+
+/** The images in order, those that pass a filter by text, finding and outcome; only the rows in sight exist. */
+export class ImageList {
+  /** The images that pass the filter. @type {number[]} */
+  order = [];
+  #filter = { text: "", finding: 0, outcome: "all" };
+  #search = h("input.bv-search", {
+    type: "search",
+    placeholder: "Search",
+    "aria-label": "Search name or patient",
+    title: `Search name or patient (${hint("/")})`,
+    "aria-keyshortcuts": "/",
+    oninput: () => this.#sift({ text: this.#search.value.trim().toLowerCase() }),
+  });
+  #spacer = h("div.bv-spacer");
+  #rows = h("div.bv-rows", { role: "listbox", tabindex: 0, "aria-label": "Images" }, this.#spacer);
+
+  constructor(/** @type {Study} */ study, /** @type {string} */ id, /** @type {ListListener} */ on) {
+    this.study = study;
+    this.id = id;
+    this.on = on;
+    this.#rows.addEventListener("scroll", () => on.scrolled());
+    this.#rows.addEventListener("click", (event) => {
+      const row = origin(event, "[data-index]");
+      if (row) on.chosen(Number(row.dataset.index));
+    });
+    const filters = h("div.bv-filters", this.#search, ...(study.has.boxes ? this.#selects() : []));
+    this.element = h("div.bv-list", { role: "group", "aria-label": "Image list" }, filters, this.#rows);
+  }
+
+  #selects() {
+    /** @type {(label: string, options: (string | number)[][], does: (value: string) => void) => Node} */
+    const select = (label, options, does) => {
+      const onchange = () => does(element.value);
+      const choices = options.map(([value, text]) => h("option", { value }, String(text)));
+      const element = h("select.bv-select", { "aria-label": label, title: label, onchange }, ...choices);
+      return element;
+    };
+    const { findings, has } = this.study;
+    const outcomes = [
+      ["all", "All images"],
+      ["diseased", "With findings"],
+      ["normal", "Normal"],
+    ];
+    if (has.both) outcomes.push(["alarm", "With false alarms"], ["missed", "With missed"]);
+    const names = [[0, "Any finding"], ...findings.map(({ name }, i) => [i + 1, name])];
+    return [
+      select("Show images with this finding", names, (value) => this.#sift({ finding: Number(value) })),
+      select("Show images of this kind", outcomes, (value) => this.#sift({ outcome: value })),
+    ];
+  }
+
+  // --- the filter ---
+
+  #sift(/** @type {Partial<{ text: string, finding: number, outcome: string }>} */ change) {
+    Object.assign(this.#filter, change);
+    this.on.filtered();
+  }
+
+  /** Find the images that pass. With a finding chosen, false alarms and missed are those of the finding. */
+  sift() {
+    this.order = this.study.images.map((_, i) => i).filter((i) => this.#passes(i));
+  }
+
+  #passes(/** @type {number} */ i) {
+    const { text, finding, outcome } = this.#filter;
+    const study = this.study;
+    const image = study.images[i];
+    if (text && !`${image.name}\n${image.patient}`.toLowerCase().includes(text)) return false;
+    const of = (/** @type {Box} */ box) => (!finding || box[4] === finding) && study.shows(box[4]);
+    if (outcome === "alarm" || outcome === "missed") return study.count(i, of)[outcome] > 0;
+    const reported = study.reported(i);
+    if (outcome === "normal") return !reported.length;
+    return (outcome === "all" && !finding) || reported.some(of);
+  }
+
+  /** The next (+1) or previous (-1) image that passes; undefined at the end. */
+  beside(/** @type {number} */ index, /** @type {number} */ by) {
+    const at = this.order.indexOf(index);
+    if (at >= 0) return this.order[at + by];
+    return by > 0 ? this.order.find((i) => i > index) : this.order.findLast((i) => i < index);
+  }
+
+  /** The images before and after one, which may be wanted next. @param {number} index */
+  neighbours(index) {
+    const at = this.order.indexOf(index);
+    return at < 0 ? [] : [this.order[at + 1], this.order[at - 1]].filter((i) => i !== undefined);
+  }
+
+  // --- the rows ---
+
+  get inSight() {
+    return this.#rows.offsetParent !== null;
+  }
+
+  search() {
+    this.#search.select();
+    this.#search.focus();
+  }
+
+  /** Is this one of the rows, or around them? @param {Node} node */
+  holds(node) {
+    return this.#rows.contains(node);
+  }
+
+  /** Scroll to the row of the image shown. */
+  reveal() {
+    const at = this.order.indexOf(this.study.index);
+    if (at >= 0) reveal(this.#rows, at * ROW, ROW);
+  }
+
+  /** Only the rows in sight exist, so that thousands of images cost nothing. */
+  draw() {
+    if (!this.inSight) return;
+    const [rows, spacer] = [this.#rows, this.#spacer];
+    spacer.style.height = `${this.order.length * ROW}px`;
+    const from = Math.max(0, Math.floor(rows.scrollTop / ROW) - 2);
+    const to = Math.min(this.order.length, from + Math.ceil(rows.clientHeight / ROW) + 5);
+    spacer.replaceChildren(...this.order.slice(from, to).map((i, k) => this.#row(i, from + k)));
+    if (!this.order.length) spacer.append(h("div.bv-empty", "No image passes the filter."));
+    point(rows, spacer.querySelector("[aria-selected=true]"));
+  }
+
+  #row(/** @type {number} */ i, /** @type {number} */ at) {
+    const study = this.study;
+    const image = study.images[i];
+    const reported = study.reported(i);
+    const present = [...new Set(reported.map((box) => box[4]))].filter((id) => study.shows(id)).sort((a, b) => a - b);
+    const counts = study.count(i, (box) => study.shows(box[4]));
+    const dot = (/** @type {number} */ id) => {
+      const { colour, name } = study.finding(id);
+      return h("i.bv-dot", { style: `--dot: ${colour}`, title: name });
+    };
+    const tally = (/** @type {"alarm" | "missed"} */ outcome) => {
+      const n = counts[outcome];
+      return n ? h("span.bv-tally", { title: study.tell(outcome, n) }, icon(outcome), String(n)) : "";
+    };
+    const instead = image.truth ? "normal" : study.has.detections ? "" : h("bdi", image.patient);
+    return h(
+      "div.bv-item",
+      {
+        role: "option",
+        id: `${this.id}-${i}`,
+        "data-index": i,
+        "aria-selected": String(i === study.index),
+        "aria-posinset": at + 1,
+        "aria-setsize": this.order.length,
+        title: [image.name, image.patient && `patient ${image.patient}`].filter(Boolean).join(", "),
+        style: `top: ${at * ROW}px; height: ${ROW}px`,
+      },
+      h("bdi", image.name),
+      h(
+        "span.bv-tags",
+        ...present.slice(0, 5).map(dot),
+        reported.length ? "" : instead,
+        h("span.bv-tallies", tally("alarm"), tally("missed")),
+      ),
+    );
+  }
+}

@@ -1,0 +1,125 @@
+// The shapes that travel between Python and the page, and those that the modules hand to one another.
+
+/** x1, y1, x2, y2 in pixels of the original image, whatever the size of the picture that travels, and the finding. */
+export type TruthBox = [x1: number, y1: number, x2: number, y2: number, finding: number];
+export type DetectionBox = [...TruthBox, score: number];
+export type Box = TruthBox | DetectionBox;
+export type Layer = "truth" | "detections";
+export type Outcome = "hit" | "alarm" | "missed";
+export type Style = { colour: string; line: "solid" | "dashed" | "dotted" };
+export type Finding = Style & { name: string };
+
+export type StudyImage = {
+  name: string;
+  patient: string;
+  truth: TruthBox[] | null;
+  /** Best first. */
+  detections: DetectionBox[] | null;
+};
+
+export type StudyData = {
+  images: StudyImage[];
+  /** Their ids are 1 to n, in this order. */
+  findings: Finding[];
+  outcomes: Record<Outcome, Style & { name: string; many: string }>;
+  /** Shown below the viewer; may be empty. */
+  note: string;
+};
+
+export type PictureMessage = {
+  kind: "picture";
+  index: number;
+  error?: string;
+  /** Of the original image, pixels. */
+  width?: number;
+  height?: number;
+};
+
+/** What Python and the page share; each name is a trait of BoxViewer. */
+export type Traits = {
+  index: number;
+  threshold: number;
+  iou: number;
+  hidden: string[];
+  selection: { layer: Layer; box: number } | null;
+  colour: "finding" | "match";
+  layers: Layer[];
+  height: number;
+  _study: StudyData;
+  /** The first picture, so that it need not be asked for; absent in a page. */
+  _first?: PictureMessage & { data?: BlobPart };
+};
+
+/** The part of anywidget's model that the viewer uses. */
+export type Model = {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  save_changes(): void;
+  on(name: string, does: Handler): void;
+  off(name: string, does: Handler): void;
+  send(message: { kind: "picture"; index: number }): void;
+};
+/** A change comes without arguments, a message with its buffers. */
+export type Handler = (message: PictureMessage, buffers: BlobPart[]) => void;
+
+export type Size = { width: number; height: number };
+export type Point = { x: number; y: number };
+/** A box on the stage, CSS pixels. */
+export type Place = { left: number; top: number; right: number; bottom: number };
+
+/** Size of the original, size and pixels of what came, and how many pixels have each of the 256 grey levels. */
+export type Picture = Size & { columns: number; rows: number; grey: Uint8Array; histogram: number[] };
+export type Unreadable = { error: string };
+
+export type Match = { took: number[]; takenBy: number[]; best: number[] };
+
+/** A box that may be drawn; `i` is its place in its layer, `partner` that of the box it is matched to, -1 for none. */
+export type Item = (
+  | { layer: "truth"; box: TruthBox; score: null }
+  | { layer: "detections"; box: DetectionBox; score: number }
+) & {
+  i: number;
+  finding: Finding;
+  style: Style;
+  /** Null where there is nothing to match with. */
+  outcome: Outcome | null;
+  partner: number;
+  iou: number | null;
+};
+
+/** What a drag of the pointer does. */
+export type Tool = "pan" | "window";
+/** Work for the next frame: paint the picture, refresh the controls, show the rows in sight. */
+export type Task = "paint" | "refresh" | "rows";
+
+/** What a hand on the stage tells; `tool` and `inUse` are asked: what a drag does, and may the wheel be taken? */
+export type Hand = {
+  tool: () => Tool;
+  inUse: () => boolean;
+  /** The pointer moves with no button down. */
+  over: (at: Point) => void;
+  leave: () => void;
+  drag: (tool: Tool, dx: number, dy: number, at: Point) => void;
+  pan: (dx: number, dy: number) => void;
+  zoom: (factor: number, x: number, y: number) => void;
+  click: (at: Point) => void;
+  doubleClick: () => void;
+  /** The wheel was left to the page. */
+  refused: () => void;
+};
+
+/** Told which box is under the pointer, and which is chosen; null: none. */
+export type BoxListener = { hovered: (item: Item | null) => void; selected: (item: Item | null) => void };
+
+/** Level and width of the grey window, in shares of the range of grey. */
+export type Levels = { level: number; width: number };
+
+/** Of an element; those that start with "on" listen to events. */
+export type Attributes = Record<string, string | number | null | undefined | ((event: Event) => void)>;
+/** The tag of an element, with or without .classes behind it. */
+export type Selector = keyof HTMLElementTagNameMap | `${keyof HTMLElementTagNameMap}.${string}`;
+export type Selected<S> = S extends `${infer Tag extends keyof HTMLElementTagNameMap}.${string}`
+  ? HTMLElementTagNameMap[Tag]
+  : S extends keyof HTMLElementTagNameMap
+    ? HTMLElementTagNameMap[S]
+    : never;

@@ -1,0 +1,207 @@
+// The viewer: its parts, and what they tell one another.
+
+import { Bar } from "./bar.js";
+import { commands } from "./commands.js";
+import { h } from "./dom.js";
+import { GreyWindow } from "./grey.js";
+import { Help } from "./help.js";
+import { pressed } from "./keys.js";
+import { ImageList } from "./list.js";
+import { WindowMenu } from "./menu.js";
+import { Panel } from "./panel.js";
+import { Pictures } from "./pictures.js";
+import { Stage } from "./stage.js";
+import { Study } from "./study.js";
+import { BoxTable } from "./table.js";
+import { View } from "./view.js";
+
+/** @import { Wish } from "./keys.js" */
+/** @import { Handler, Item, Model, Task, Traits } from "./types.d.ts" */
+
+/** Shows a model in a host element: one image of its study at a time, with its boxes. */
+export class Viewer {
+  /** @type {Set<Task>} */ #due = new Set();
+  #frame = 0;
+  #live = h("div.bv-live", { role: "status", "aria-live": "polite" });
+
+  constructor(/** @type {Model} */ model, /** @type {Element} */ host) {
+    const id = `bv-${Math.random().toString(36).slice(2)}`; // two views of one viewer must not share ids
+    const study = new Study(model);
+    const many = study.images.length > 1;
+    this.model = model;
+    this.study = study;
+    this.view = new View(() => this.#schedule());
+    this.grey = new GreyWindow(() => this.#schedule("paint", "refresh"));
+    this.stage = new Stage(study, this.view, this.grey, {
+      inUse: () => this.root.contains(document.activeElement),
+      changed: (...tasks) => this.#schedule(...tasks),
+      hovered: (item) => this.table.hover(item),
+      selected: (item) => this.select(item),
+    });
+    this.list = new ImageList(study, id, {
+      chosen: (index) => this.go(index),
+      filtered: () => this.#filtered(),
+      scrolled: () => this.#schedule("rows"),
+    });
+    this.table = new BoxTable(study, id, {
+      hovered: (item) => this.stage.hover(item),
+      selected: (item) => this.select(item),
+    });
+    this.commands = commands(this);
+    this.panel = new Panel(study, this.table.element, this.commands, (name) => this.#toggleFinding(name));
+    this.bar = new Bar(study, this.commands);
+    this.menu = new WindowMenu(this.grey, this.bar.presets, (open) => {
+      if (!open) this.stage.focus();
+      this.#schedule("refresh");
+    });
+    this.help = new Help((open) => {
+      this.bar.element.inert = this.body.inert = open;
+      if (!open) this.stage.focus();
+    });
+    const panes = [many ? this.list.element : "", this.stage.element, study.has.boxes ? this.panel.element : ""];
+    this.body = h("div.bv-body", ...panes);
+    this.root = h(
+      "div.bv",
+      { role: "region", "aria-label": "Box viewer", "data-list": many ? "auto" : "none" },
+      this.bar.element,
+      this.body,
+      h("div.bv-note", study.note ? {} : { hidden: "" }, study.note),
+      this.menu.element,
+      this.help.element,
+      this.#live,
+    );
+    this.#setHeight();
+    host.append(this.root);
+    // Capture on window: JupyterLab takes its shortcuts (D D deletes a cell) in the capture phase of document.
+    window.addEventListener("keydown", this.#keyDown, true);
+    this.resized = new ResizeObserver(() => this.#resize());
+    this.resized.observe(this.stage.element);
+    for (const [name, does] of this.#handlers) model.on(`change:${name}`, does);
+    this.pictures = new Pictures(model, (index) => index === study.index && this.#showPicture());
+    this.#refresh();
+    this.#showImage();
+  }
+
+  close() {
+    for (const [name, does] of this.#handlers) this.model.off(`change:${name}`, does);
+    window.removeEventListener("keydown", this.#keyDown, true);
+    this.resized.disconnect();
+    this.pictures.close();
+    cancelAnimationFrame(this.#frame);
+    this.root.remove();
+  }
+
+  // --- what is asked of it ---
+
+  go(/** @type {number | undefined} */ index) {
+    if (index !== undefined && index !== this.study.index) this.study.go(index);
+  }
+
+  select(/** @type {Item | null} */ item) {
+    this.study.select(item);
+    if (!item) return;
+    this.announce(this.study.describe(item).join(", "));
+    this.view.reveal(item.box);
+  }
+
+  toggleList() {
+    this.root.dataset.list = this.list.inSight ? "closed" : "open";
+    this.#schedule("rows");
+  }
+
+  /** To a screen reader. @param {string} text */
+  announce(text) {
+    this.#live.textContent = text;
+  }
+
+  #toggleFinding(/** @type {string} */ name) {
+    this.study.toggleFinding(name);
+    this.announce(`${name} ${this.study.get("hidden").includes(name) ? "hidden" : "shown"}`);
+  }
+
+  #filtered() {
+    this.#refresh();
+    if (!this.list.order.includes(this.study.index)) this.go(this.list.order[0]);
+  }
+
+  #keyDown = (/** @type {KeyboardEvent} */ event) => {
+    const { target } = event;
+    if (!(target instanceof Element) || !this.root.contains(target)) return;
+    const wish = pressed(event, this.list.holds(target));
+    if (!wish || this.#fulfil(wish) === false) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  #fulfil(/** @type {Wish} */ { command, pan, finding }) {
+    if (command) return this.commands[command]();
+    if (pan) return this.view.pan(60 * pan[0], 60 * pan[1]);
+    if (finding === undefined || !this.study.findings[finding]) return false;
+    this.#toggleFinding(this.study.findings[finding].name);
+  }
+
+  // --- the parts follow the state ---
+
+  #changed = () => this.#schedule("refresh");
+
+  /** @type {[name: keyof Traits, does: Handler][]} */ #handlers = [
+    ["index", () => this.#showImage()],
+    ["height", () => this.#setHeight()],
+    ["threshold", this.#changed],
+    ["iou", this.#changed],
+    ["hidden", this.#changed],
+    ["selection", this.#changed],
+    ["colour", this.#changed],
+    ["layers", this.#changed],
+  ];
+
+  #setHeight() {
+    this.root.style.setProperty("--bv-height", `${this.model.get("height")}px`);
+  }
+
+  #resize() {
+    this.view.resize(this.stage.element.clientWidth, this.stage.element.clientHeight);
+    this.#schedule("rows");
+  }
+
+  #showImage() {
+    const { index } = this.study;
+    this.pictures.want([index, ...this.list.neighbours(index)]);
+    this.stage.hover(null);
+    this.#refresh();
+    this.#showPicture();
+    this.list.reveal();
+  }
+
+  #showPicture() {
+    this.stage.show(this.pictures.get(this.study.index));
+  }
+
+  /** Once a frame: the tasks, and the stage drawn. @param {Task[]} tasks */
+  #schedule(...tasks) {
+    for (const task of tasks) this.#due.add(task);
+    this.#frame ||= requestAnimationFrame(() => {
+      const due = this.#due;
+      this.#due = new Set();
+      this.#frame = 0;
+      if (due.has("paint")) this.grey.paint();
+      if (due.has("refresh")) this.#refresh();
+      else if (due.has("rows")) this.list.draw();
+      this.bar.showZoom(this.stage.draw());
+    });
+  }
+
+  #refresh() {
+    const { grey, list, menu, stage, study } = this;
+    const items = study.items();
+    list.sift();
+    this.bar.refresh(stage, grey.inverted, menu.open, list.order);
+    if (study.has.boxes) {
+      this.panel.refresh(items);
+      this.table.refresh(items);
+    }
+    menu.refresh();
+    stage.refresh(items);
+    list.draw();
+  }
+}

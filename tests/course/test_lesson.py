@@ -1,0 +1,87 @@
+"""What a notebook begins with: where things lie, which data the models learn from, and what is claimed of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from chestlib import course
+from chestlib.course import Course, environment, lesson
+from chestlib.data import DataFolder
+from chestlib.errors import ChestlibError
+from chestlib.settings import QUICK
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with one notebook, and no variable of chestlib's set."""
+    for name in ("CHESTLIB_HOME", "CHESTLIB_DATA", "CHESTLIB_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "project" / "notebooks" / "deep").mkdir(parents=True)
+    (tmp_path / "project" / "notebooks" / "01_a.ipynb").touch()
+    return tmp_path / "project"
+
+
+def test_home_is_named_or_found_upwards(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place / "notebooks" / "deep")
+    assert course.home() == place and course.data_folder() == place / "data" and course.runs_folder() == place / "runs"
+    assert course.notebooks() == [place / "notebooks" / "01_a.ipynb"]
+    monkeypatch.setenv("CHESTLIB_HOME", str(place.parent))
+    assert course.home() == place.parent
+    with pytest.raises(ChestlibError, match="no notebooks here"):
+        course.notebooks()
+
+
+def test_models_learn_from_the_reader_s_data(place: Path, small: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("CHESTLIB_DATA", str(small.root))
+    begun = course.begin()
+    assert begun.data is begun.trained_on and not begun.notice and begun.profile is QUICK
+    assert "phantom-small (synthetic)" in repr(begun)
+    assert begun.run("detector").path == place / "runs" / "phantom-small-quick" / "detector"
+    assert begun.figures == place / "runs" / "phantom-small-quick" / "figures"
+    with pytest.raises(ChestlibError, match="profile 'fast': unknown"):
+        course.begin(profile="fast")
+
+
+def test_too_little_data_is_shown_and_the_phantom_learnt_from(
+    place: Path, small: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(small, root=place / "few", train=small.train[:9])
+    monkeypatch.setattr(lesson, "open_data", lambda folder: few)
+    monkeypatch.setattr(lesson, "phantom", lambda profile: small)
+    begun = course.begin(place)
+    assert begun.data is few and begun.trained_on is small
+    assert "complete the data" in begun.notice and "learn from the phantom" in begun.notice
+    assert begun.figures.parent.name == "few-quick" and begun.folder.name == "phantom-small-quick"
+
+
+def test_a_claim_must_hold_on_the_data_it_was_written_on(
+    small: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    elsewhere = Course(small, small, QUICK)
+    elsewhere.claim("the loss falls", True, "to 0.1")
+    elsewhere.claim("the loss falls", False, "to 0.9")
+    assert capsys.readouterr().out == "holds: the loss falls\nnot so here: the loss falls (to 0.9)\n"
+    data = replace(small, root=tmp_path / "phantom-quick")
+    with pytest.raises(AssertionError, match=r"does not hold: the loss falls \(to 0\.9\)"):
+        Course(data, data, QUICK).claim("the loss falls", False, "to 0.9")
+
+
+def test_env_tells_what_is_too_old_or_not_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    assert all(row.ok for row in environment.rows())
+    known = metadata.version
+
+    def version(name: str) -> str:
+        if name == "pydicom":
+            raise metadata.PackageNotFoundError(name)
+        return {"torch": "2.4.1+cpu", "torchvision": "0.20.1+cpu"}.get(name) or known(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    rows = {row.name: row for row in environment.rows()}
+    assert rows["torch"] == ("torch", "2.4.1+cpu", False) and rows["torchvision"].ok
+    assert not rows["pydicom"].ok and "make env" in rows["pydicom"].value
