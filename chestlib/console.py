@@ -122,6 +122,7 @@ def relay(part: str, text: str) -> Iterator[Progress | None]:
 def relayed(file: Path) -> list[Any] | None:
     """Read what :func:`relay` told last, as part, text, done and total; None when nothing runs."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        told: list[Any] = json.loads(file.read_text(encoding="utf-8"))
+        return told
     except (OSError, ValueError):
         return None

@@ -172,6 +172,20 @@ class Client(NotebookClient):
     first: int
     tell: Callable[..., None]
     current = 0
+    stopped = False
+
+    def listen(self, notebook: NotebookNode) -> None:
+        """On Ctrl-C end the kernel and then this process; nbclient itself would end the kernel only."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop() -> None:
+            self.stopped = True
+            assert task, "nbclient runs a notebook in a task"
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(RuntimeError):  # not on Windows, not in a thread
+                loop.add_signal_handler(number, stop)
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **options: Any) -> NotebookNode:
         """Run one cell, and write into its metadata what it took."""
@@ -226,22 +240,7 @@ def run(
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    stopped, start = False, time.monotonic()
-
-    def listen(notebook: NotebookNode) -> None:
-        """On Ctrl-C end the kernel and then this process; nbclient itself would end the kernel only."""
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-
-        def stop() -> None:
-            nonlocal stopped
-            stopped = True
-            assert task, "nbclient runs a notebook in a task"
-            task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(RuntimeError):  # not on Windows, not in a thread
-                loop.add_signal_handler(number, stop)
-
+    start = time.monotonic()
     client = Client(
         notebook,
         # The kernel is this Python, whatever kernels the user has installed under the name python3.
@@ -249,9 +248,9 @@ def run(
         resources={"metadata": {"path": str(path.resolve().parent)}},
         timeout=None,
         store_widget_state=False,
-        on_notebook_start=listen,
         extra_arguments=[f"--InlineBackend.figure_formats={figures}", "--log-level=ERROR"],
     )
+    client.on_notebook_start = client.listen
     client.file, client.first, client.tell = file, first, tell
     client.pace = pace or Pace([recorded(cell) for cell in source.cells])
     failure = None
@@ -260,7 +259,7 @@ def run(
     except CellExecutionError as error:
         failure = Failure(client.current, _line(f"{error.ename}: {error.evalue}"))
     except (RuntimeError, asyncio.CancelledError) as error:  # no kernel, or it died
-        if stopped:
+        if client.stopped:
             raise KeyboardInterrupt from None
         died = "; out of memory, or a crash" if isinstance(error, DeadKernelError) else ""
         failure = Failure(client.current, _line(f"{type(error).__name__}: {error}") + died)
