@@ -9,8 +9,8 @@ import numpy as np
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES, NAME
-from chestlib.metrics.intervals import ratio
-from chestlib.metrics.matching import IOU, match
+from chestlib.metrics.intervals import rates
+from chestlib.metrics.matching import IOU, in_order, match
 
 
 def confusion_matrix(
@@ -26,8 +26,7 @@ def confusion_matrix(
     """
     limit = np.array([0.0, *(thresholds[name] for name in FINDINGS)])
     counts = np.zeros((N_CLASSES, N_CLASSES), np.int64)
-    for record in truth:
-        detections = predictions.get(record.file_name, Detections.empty())
+    for record, detections in zip(truth, in_order(truth, predictions), strict=True):
         detections = detections[detections.scores >= limit[detections.labels]]
         same = match(record.boxes, record.labels, detections, iou)
         np.add.at(counts, (detections.labels[same.hit],) * 2, 1)
@@ -45,11 +44,6 @@ def box_scores(counts: np.ndarray) -> dict[str, dict[str, float]]:
 
     Precision is 0 where the finding is never detected.
     """
-    hits, boxes, detected = counts.diagonal(), counts.sum(1), counts.sum(0)
-    absent = np.where(boxes == 0, np.nan, 0.0)
-    table = {
-        "recall": ratio(hits, boxes),
-        "precision": np.nan_to_num(ratio(hits, detected)) + absent,
-        "f1": ratio(2 * hits, boxes + detected) + absent,
-    }
-    return {NAME[i]: {key: float(value[i]) for key, value in table.items()} for i in NAME}
+    boxes = counts.sum(1)
+    table = rates(counts.diagonal(), boxes, counts.sum(0))
+    return {NAME[i]: {key: float(v[i]) if boxes[i] else np.nan for key, v in table.items()} for i in NAME}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chestlib.data import Record, patient_groups
-from chestlib.detections import Detections
+from chestlib.detections import Detections, proper
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.findings import BACKGROUND, FINDINGS, NAME
-from chestlib.metrics.coco import average_precision, coco_ranks, coco_summary
+from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
-from chestlib.metrics.froc import froc_ranks, froc_scores, froc_summary, mean_recall
+from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
-from chestlib.metrics.matching import Ranked
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
 
 
@@ -60,17 +58,16 @@ def evaluate(
     """
     _check(truth, predictions)
     thresholds = {name: DEFAULT_THRESHOLD for name in FINDINGS} | dict(thresholds or {})
-    ranks = _rank(truth, predictions, thresholds)
-    average_precisions = coco_summary(ranks.coco)
-    scores = presence_scores(ranks.present, ranks.called, np.ones((1, len(truth))))
+    coco = coco_scores(truth, predictions)
+    scores = presence_scores(present(truth), called(truth, predictions, thresholds), np.ones((1, len(truth))))
     per_finding = {
-        name: {"AP50": average_precisions["per_finding"][name]["AP50"], **{key: v[0, i] for key, v in scores.items()}}
+        name: {"AP50": coco["per_finding"][name]["AP50"], **{key: value[0, i] for key, value in scores.items()}}
         for i, name in enumerate(FINDINGS)
     }
     result = {
         "n_images": len(truth),
-        "coco": average_precisions,
-        "froc": froc_summary(ranks.froc),
+        "coco": coco,
+        "froc": froc_scores(truth, predictions),
         "per_finding": per_finding,
         "macro": _macro(per_finding),
         "boxes": _boxes(confusion_matrix(truth, predictions, thresholds)),
@@ -78,8 +75,9 @@ def evaluate(
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
     }
     if bootstrap:
-        result["intervals"] = _intervals(ranks, patient_groups(truth), bootstrap, seed)
-    return plain(result)
+        result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
+    ready: dict[str, Any] = plain(result)
+    return ready
 
 
 def detection_intervals(
@@ -90,38 +88,17 @@ def detection_intervals(
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
-    return _intervals(_rank(truth, predictions, thresholds), patient_groups(truth), resamples, seed)
+    at_50 = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
+    froc, there, call = froc_ranks(truth, predictions), present(truth), called(truth, predictions, thresholds)
 
-
-@dataclass(frozen=True, eq=False)
-class _Ranks:
-    """What every figure and every resample is computed from, built once."""
-
-    coco: dict[str, list[list[Ranked]]]
-    froc: dict[str, Ranked]
-    present: np.ndarray
-    called: np.ndarray
-
-
-def _rank(truth: Sequence[Record], predictions: Mapping[str, Detections], thresholds: Mapping[str, float]) -> _Ranks:
-    return _Ranks(
-        {name: coco_ranks(truth, predictions, name) for name in FINDINGS},
-        froc_ranks(truth, predictions),
-        present(truth),
-        called(truth, predictions, thresholds),
-    )
-
-
-def _intervals(ranks: _Ranks, groups: Sequence[str], resamples: int, seed: int) -> dict[str, tuple[float, float]]:
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
-        at_50 = [average_precision(ranked[0][0], weights) for ranked in ranks.coco.values()]
         return {
-            "AP50": mean_present(np.stack(at_50, axis=1)),
-            "froc_average": mean_recall(ranks.froc, weights).mean(1),
-            "macro_f1": mean_present(presence_scores(ranks.present, ranks.called, weights)["f1"]),
+            "AP50": mean_present(np.stack([average_precision(ranked, weights) for ranked in at_50], axis=1)),
+            "froc_average": mean_recall(froc, weights).mean(1),
+            "macro_f1": mean_present(presence_scores(there, call, weights)["f1"]),
         }
 
-    return bootstrap_intervals(statistic, groups, resamples, seed)
+    return bootstrap_intervals(statistic, patient_groups(truth), resamples, seed)
 
 
 def cascade(
@@ -130,7 +107,7 @@ def cascade(
     disease_probability: Mapping[str, float],
     threshold: float,
 ) -> dict[str, Any]:
-    """What gating costs and saves: stage 2 alone beside stage 2 only where stage 1 reaches its threshold.
+    """Tell what gating costs and saves: stage 2 alone beside stage 2 only where stage 1 reaches its threshold.
 
     Returns
     -------
@@ -143,13 +120,11 @@ def cascade(
         raise ChestlibError(f"{missing[0]}: no stage 1 probability ({len(missing)} images); run stage 1 on every image")
     passed = {r.file_name for r in truth if disease_probability[r.file_name] >= threshold}
     gated = {name: found for name, found in predictions.items() if name in passed}
-    return plain(
-        {
-            "alone": froc_scores(truth, predictions),
-            "gated": froc_scores(truth, gated),
-            "saved": 1 - len(passed) / len(truth),
-        }
-    )
+    return {
+        "alone": froc_scores(truth, predictions),
+        "gated": froc_scores(truth, gated),
+        "saved": 1 - len(passed) / len(truth),
+    }
 
 
 def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> None:
@@ -163,14 +138,11 @@ def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> No
             raise ChestlibError(
                 f"{record.file_name}: a true box has a finding outside the ten; leave it out of the truth"
             )
-        good = np.isfinite(record.boxes).all(1) & (record.boxes[:, 2:] > record.boxes[:, :2]).all(1)
-        if not good.all():
+        if wrong := record.boxes[~proper(record.boxes)].tolist():
             raise ChestlibError(
-                f"{record.file_name}: true box {record.boxes[~good][0].tolist()} is empty, swapped or not finite; "
-                "mend the annotation file"
+                f"{record.file_name}: true box {wrong[0]} is empty, swapped or not finite; mend the annotation file"
             )
-    unknown = sorted(predictions.keys() - names)
-    if unknown:
+    if unknown := sorted(predictions.keys() - names):
         raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
 
 

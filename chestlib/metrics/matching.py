@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from chestlib.data import Record
 from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
 
 IOU = 0.5
+
+
+def in_order(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> list[Detections]:
+    """List the detections of every image of the truth, empty ones for an image without an entry."""
+    if not truth:
+        raise ChestlibError("no images to evaluate; the truth is empty")
+    nothing = Detections.empty()
+    return [predictions.get(record.file_name, nothing) for record in truth]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +56,7 @@ def overlap(boxes: np.ndarray, others: np.ndarray, edge: float = 0.0) -> np.ndar
     """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.maximum(high - low + edge, 0).prod(2)
+    common: np.ndarray = np.maximum(high - low + edge, 0).prod(2)
     area, other = ((b[:, 2:] - b[:, :2] + edge).prod(1) for b in (boxes, others))
     return common / (area[:, None] + other - common)
 
@@ -80,7 +91,7 @@ def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detecti
 
 
 def first_claims(claims: np.ndarray) -> np.ndarray:
-    """True where a claim (a box index, -1 for none) appears for the first time; (n,) gives (n,) bool."""
+    """Mark where a claim (a box index, -1 for none) appears for the first time; (n,) gives (n,) bool."""
     first = np.zeros(len(claims), bool)
     first[np.unique(claims, return_index=True)[1]] = True
     return first & (claims >= 0)
