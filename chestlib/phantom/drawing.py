@@ -58,7 +58,7 @@ def dome(outline: np.ndarray, radius: float) -> np.ndarray:
 
 
 def enlarge(layer: np.ndarray) -> np.ndarray:
-    """A layer at the design size."""
+    """Bring a layer to the design size."""
     return cv2.resize(layer, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
 
 
@@ -78,6 +78,6 @@ def _bank() -> np.ndarray:
 
 
 def texture(rng: np.random.Generator) -> np.ndarray:
-    """A random cut (1024, 1024), perhaps mirrored, out of one large field of smooth noise."""
+    """Take a random cut (1024, 1024), perhaps mirrored, out of one large field of smooth noise."""
     y, x = rng.integers(SIZE, size=2)
     return cv2.flip(_bank()[y : y + SIZE, x : x + SIZE], int(rng.integers(-1, 2)))
