@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import bootstrap_intervals, rates, ratio
+from chestlib.metrics.matching import Truth
 from chestlib.settings import SPECIFICITY_FLOOR
 
 
@@ -166,7 +166,7 @@ def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> Reliability:
     return Reliability(probability, frequency, count, float(error))
 
 
-def recall_by_finding(truth: Sequence[Record], p: np.ndarray, threshold: float) -> dict[str, tuple[float | None, int]]:
+def recall_by_finding(truth: Truth, p: np.ndarray, threshold: float) -> dict[str, tuple[float | None, int]]:
     """For each finding, the share of its images that are called diseased (None without any), and their number."""
     called = np.asarray(p) >= threshold
     holders = {name: [i for i, r in enumerate(truth) if ID[name] in r.labels] for name in FINDINGS}
@@ -174,7 +174,7 @@ def recall_by_finding(truth: Sequence[Record], p: np.ndarray, threshold: float) 
 
 
 def recall_by_size(
-    truth: Sequence[Record], p: np.ndarray, threshold: float
+    truth: Truth, p: np.ndarray, threshold: float
 ) -> list[tuple[tuple[float, float], float | None, int]]:
     """Recall over the diseased images in three equal groups by their largest box.
 

@@ -8,17 +8,14 @@ Source: Lin et al., "Microsoft COCO", 2014; cocoeval.py in github.com/cocodatase
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record
-from chestlib.detections import Detections
 from chestlib.files import plain
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Ranked, in_order, overlap
+from chestlib.metrics.matching import Predictions, Ranked, Truth, in_order, overlap
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -27,7 +24,7 @@ AREAS = {"all": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large
 """Square pixels of the original image."""
 
 
-def coco_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, Any]:
+def coco_scores(truth: Truth, predictions: Predictions) -> dict[str, Any]:
     """Every COCO average precision; None where the truth holds no such box.
 
     Returns
@@ -60,7 +57,7 @@ def average_precision(ranked: Ranked, weights: np.ndarray) -> np.ndarray:
     return np.where(boxes > 0, np.take_along_axis(precision, at, axis=1).mean(1), np.nan)
 
 
-def coco_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections], finding: str) -> list[list[Ranked]]:
+def coco_ranks(truth: Truth, predictions: Predictions, finding: str) -> list[list[Ranked]]:
     """One finding's detections over all images, one ranking an area (in the order of AREAS) and IoU threshold."""
     found = in_order(truth, predictions)
     true = [r.boxes[r.labels == ID[finding]].astype(float) for r in truth]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from chestlib.data import Record
 from chestlib.detections import Detections
-from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES, NAME
+from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES
 from chestlib.metrics.intervals import rates
-from chestlib.metrics.matching import IOU, in_order, match
+from chestlib.metrics.matching import IOU, Predictions, Truth, in_order, match
 
 
 def confusion_matrix(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
-    thresholds: Mapping[str, float],
-    iou: float = IOU,
+    truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], iou: float = IOU
 ) -> np.ndarray:
     """Count true boxes (rows) by what was detected there (columns); (11, 11) int64, id 0 is the background.
 
@@ -39,11 +35,11 @@ def confusion_matrix(
     return counts
 
 
-def box_scores(counts: np.ndarray) -> dict[str, dict[str, float]]:
-    """Recall, precision and f1 of each finding from a :func:`confusion_matrix`; NaN for one the truth lacks.
+def box_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Recall, precision and f1 of each finding, (10,) each, from a :func:`confusion_matrix`; NaN for one it lacks.
 
     Precision is 0 where the finding is never detected.
     """
     boxes = counts.sum(1)
-    table = rates(counts.diagonal(), boxes, counts.sum(0))
-    return {NAME[i]: {key: float(v[i]) if boxes[i] else np.nan for key, v in table.items()} for i in NAME}
+    scores = rates(counts.diagonal(), boxes, counts.sum(0))
+    return {name: np.where(boxes > 0, value, np.nan)[1:] for name, value in scores.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record, patient_groups
-from chestlib.detections import Detections, proper
+from chestlib.data import patient_groups
+from chestlib.detections import proper
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.findings import BACKGROUND, FINDINGS, NAME
@@ -16,12 +16,16 @@ from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
+from chestlib.metrics.matching import Predictions, Truth
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
+
+COLUMNS = ("AP50", "recall", "precision", "f1", "accuracy")
+"""Of the table."""
 
 
 def evaluate(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
+    truth: Truth,
+    predictions: Predictions,
     *,
     thresholds: Mapping[str, float] | None = None,
     bootstrap: int = 0,
@@ -59,18 +63,18 @@ def evaluate(
     _check(truth, predictions)
     thresholds = {name: DEFAULT_THRESHOLD for name in FINDINGS} | dict(thresholds or {})
     coco = coco_scores(truth, predictions)
-    scores = presence_scores(present(truth), called(truth, predictions, thresholds), np.ones((1, len(truth))))
-    per_finding = {
-        name: {"AP50": coco["per_finding"][name]["AP50"], **{key: value[0, i] for key, value in scores.items()}}
-        for i, name in enumerate(FINDINGS)
-    }
+    at_50 = np.array([coco["per_finding"][name]["AP50"] for name in FINDINGS], float)
+    presence = presence_scores(present(truth), called(truth, predictions, thresholds), np.ones((1, len(truth))))
+    counts, order = confusion_matrix(truth, predictions, thresholds), [*NAME, BACKGROUND]
     result = {
         "n_images": len(truth),
         "coco": coco,
         "froc": froc_scores(truth, predictions),
-        "per_finding": per_finding,
-        "macro": _macro(per_finding),
-        "boxes": _boxes(confusion_matrix(truth, predictions, thresholds)),
+        **_by_finding({"AP50": at_50, **{key: value[0] for key, value in presence.items()}}),
+        "boxes": {
+            **_by_finding(box_scores(counts)),
+            "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)]},
+        },
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
     }
@@ -81,11 +85,7 @@ def evaluate(
 
 
 def detection_intervals(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
-    thresholds: Mapping[str, float],
-    resamples: int = 1000,
-    seed: int = 0,
+    truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], resamples: int = 1000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
     at_50 = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
@@ -102,10 +102,7 @@ def detection_intervals(
 
 
 def cascade(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
-    disease_probability: Mapping[str, float],
-    threshold: float,
+    truth: Truth, predictions: Predictions, disease_probability: Mapping[str, float], threshold: float
 ) -> dict[str, Any]:
     """Tell what gating costs and saves: stage 2 alone beside stage 2 only where stage 1 reaches its threshold.
 
@@ -127,7 +124,7 @@ def cascade(
     }
 
 
-def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> None:
+def _check(truth: Truth, predictions: Predictions) -> None:
     names = {r.file_name for r in truth}
     if not truth:
         raise ChestlibError("no images to evaluate; the truth is empty")
@@ -146,16 +143,34 @@ def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> No
         raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
 
 
-def _macro(per_finding: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-    keys = next(iter(per_finding.values()))
-    return {key: float(mean_present(np.array([row[key] for row in per_finding.values()], float))) for key in keys}
-
-
-def _boxes(counts: np.ndarray) -> dict[str, Any]:
-    per_finding = box_scores(counts)
-    order = [*NAME, BACKGROUND]
+def _by_finding(scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Lay out scores (findings,) by finding, with their mean over the findings present."""
     return {
-        "per_finding": per_finding,
-        "macro": _macro(per_finding),
-        "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)].tolist()},
+        "per_finding": {name: {key: v[i] for key, v in scores.items()} for i, name in enumerate(FINDINGS)},
+        "macro": {key: mean_present(v) for key, v in scores.items()},
     }
+
+
+def table(scores: Mapping[str, Any]) -> str:
+    """Lay out what :func:`evaluate` returns as plain text; a dash stands for a finding that the truth lacks."""
+    per_finding, froc = scores["per_finding"], scores["froc"]
+    width = max(map(len, per_finding))
+    lines = [f"{'finding':{width}}{''.join(f'{c:>11}' for c in (*COLUMNS, 'FROC'))}"]
+    for name, row in {**per_finding, "mean": scores["macro"]}.items():
+        recalls = froc if name == "mean" else froc["per_finding"][name]
+        cells = [*(row[c] for c in COLUMNS), recalls["average"] if recalls else None]
+        lines.append(f"{name:{width}}{''.join(f'{_number(c):>11}' for c in cells)}")
+    coco = {key: value for key, value in scores["coco"].items() if key != "per_finding"}
+    lines += [
+        "",
+        f"images {scores['n_images']}, without a prediction {len(scores['without_prediction'])}",
+        "COCO   " + ", ".join(f"{key} {_number(value)}" for key, value in coco.items()),
+        "FROC   " + ", ".join(f"{_number(v)} at {rate}" for rate, v in froc["recall_at"].items()),
+    ]
+    for name, (low, high) in scores.get("intervals", {}).items():
+        lines.append(f"95 %   {name} {_number(low)} to {_number(high)}")
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

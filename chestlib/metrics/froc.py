@@ -15,20 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record
-from chestlib.detections import Detections
 from chestlib.files import plain
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Ranked, first_claims, in_order, match
+from chestlib.metrics.matching import Predictions, Ranked, Truth, first_claims, in_order, match
 
 RATES = (0.05, 0.1, 0.2)
 """False positives an image."""
 
 
-def froc_scores(
-    truth: Sequence[Record], predictions: Mapping[str, Detections], rates: Sequence[float] = RATES
-) -> dict[str, Any]:
+def froc_scores(truth: Truth, predictions: Predictions, rates: Sequence[float] = RATES) -> dict[str, Any]:
     """Recall at each rate and their average: the mean over the findings present, and each finding.
 
     Returns
@@ -38,6 +34,8 @@ def froc_scores(
 
     Examples
     --------
+    >>> from chestlib.data import Record
+    >>> from chestlib.detections import Detections
     >>> truth = [Record("a.png", [[0, 0, 50, 50]], [8]), Record("b.png")]
     >>> said = {"a.png": Detections([[2, 0, 50, 50]], [8], [0.9])}
     >>> froc_scores(truth, said)["recall_at"]
@@ -55,7 +53,7 @@ def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
     return {"recall_at": {f"{r:g}": v for r, v in zip(rates, recalls, strict=True)}, "average": recalls.mean()}
 
 
-def froc_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, Ranked]:
+def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
     """Each finding's detections over all images, in the order of the official program."""
     found = in_order(truth, predictions)
     first_box = np.cumsum([0, *(len(r.labels) for r in truth)])
@@ -74,9 +72,7 @@ def froc_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections]) -
     return ranks
 
 
-def froc_curves(
-    truth: Sequence[Record], predictions: Mapping[str, Detections]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def froc_curves(truth: Truth, predictions: Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Trace false alarms an image and recall, from (0, 0), for each finding present; "mean" is read at every rate."""
     ranks, everyone = froc_ranks(truth, predictions), np.ones((1, len(truth)))
     curves = {}

@@ -24,8 +24,9 @@ CHUNK = 250
 def ratio(part: np.ndarray | float, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, NaN where `whole` is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-    out = np.full(part.shape, np.nan)
-    return np.divide(part, whole, out=out, where=whole != 0)
+    out: np.ndarray = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=out, where=whole != 0)
+    return out
 
 
 def rates(hits: np.ndarray, true: np.ndarray, called: np.ndarray) -> dict[str, np.ndarray]:

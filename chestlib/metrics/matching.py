@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,10 +12,16 @@ from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 
+Truth: TypeAlias = Sequence[Record]
+"""Every image that was to be examined, those without a box too."""
+
+Predictions: TypeAlias = Mapping[str, Detections]
+"""Detections by file name."""
+
 IOU = 0.5
 
 
-def in_order(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> list[Detections]:
+def in_order(truth: Truth, predictions: Predictions) -> list[Detections]:
     """List the detections of every image of the truth, empty ones for an image without an entry."""
     if not truth:
         raise ChestlibError("no images to evaluate; the truth is empty")
@@ -56,9 +63,10 @@ def overlap(boxes: np.ndarray, others: np.ndarray, edge: float = 0.0) -> np.ndar
     """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common: np.ndarray = np.maximum(high - low + edge, 0).prod(2)
+    common = np.maximum(high - low + edge, 0).prod(2)
     area, other = ((b[:, 2:] - b[:, :2] + edge).prod(1) for b in (boxes, others))
-    return common / (area[:, None] + other - common)
+    iou: np.ndarray = common / (area[:, None] + other - common)
+    return iou
 
 
 def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detections, iou: float = IOU) -> Match:
@@ -99,21 +107,11 @@ def first_claims(claims: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """The detections of one finding over all images, best score first.
+    """The detections of one finding over all images, best score first."""
 
-    Attributes
-    ----------
-    image : (n,) int64
-        Index of the image.
-    hit : (n,) bool
-        Else a false alarm.
-    boxes : (images,) int64
-        True boxes to be found in each image.
-    """
-
-    image: np.ndarray
-    hit: np.ndarray
-    boxes: np.ndarray
+    image: np.ndarray  # (n,) int64, index of the image
+    hit: np.ndarray  # (n,) bool, else a false alarm
+    boxes: np.ndarray  # (images,) int64, true boxes to be found in each image
 
     def cumulative(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Hits and false alarms down to each rank, (r, n) each, and true boxes (r,), when images weigh (r, images)."""

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from chestlib.data import Record
-from chestlib.detections import Detections
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.binary import ranking
 from chestlib.metrics.intervals import rates, ratio
-from chestlib.metrics.matching import in_order
+from chestlib.metrics.matching import Predictions, Truth, in_order
 
 DEFAULT_THRESHOLD = 0.5
 """Where no validation part has chosen one."""
 
 
-def present(truth: Sequence[Record]) -> np.ndarray:
+def present(truth: Truth) -> np.ndarray:
     """Which findings each image holds; (images, findings) bool."""
     return np.array([[ID[name] in r.labels for name in FINDINGS] for r in truth], bool).reshape(-1, len(FINDINGS))
 
 
-def best_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> np.ndarray:
+def best_scores(truth: Truth, predictions: Predictions) -> np.ndarray:
     """Score of the best box per image and finding, -1 without one; (images, findings)."""
     best = np.full((len(truth), len(FINDINGS)), -1.0)
     for row, detections in zip(best, in_order(truth, predictions), strict=True):
@@ -30,7 +28,7 @@ def best_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) 
     return best
 
 
-def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, float]:
+def choose_thresholds(truth: Truth, predictions: Predictions) -> dict[str, float]:
     """Choose the threshold of each finding with the best image-level F1, on a validation part.
 
     Only thresholds that call at most twice as many images as hold the finding: where a detector knows nothing, the best
@@ -49,9 +47,7 @@ def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detecti
     return chosen
 
 
-def called(
-    truth: Sequence[Record], predictions: Mapping[str, Detections], thresholds: Mapping[str, float]
-) -> np.ndarray:
+def called(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> np.ndarray:
     """Which findings are called present in each image; (images, findings) bool."""
     return best_scores(truth, predictions) >= [thresholds[name] for name in FINDINGS]
 
