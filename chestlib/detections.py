@@ -136,15 +136,3 @@ class Detections:
     def to_challenge(self) -> list[dict[str, list[float]]]:
         """Write the challenge's form: a list of {finding: [x1, y1, x2, y2, score]}."""
         return [{d["finding"]: [*d["box"], d["score"]]} for d in self.to_list()]
-
-    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
-        """COCO results: category ids 1..10, boxes as x, y, width, height."""
-        return [
-            {
-                "image_id": image_id,
-                "category_id": int(c),
-                "bbox": [round(float(v), 2) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])],
-                "score": round(float(s), 5),
-            }
-            for b, c, s in zip(self.boxes, self.labels, self.scores, strict=True)
-        ]

@@ -38,8 +38,7 @@ def coco_scores(truth: Truth, predictions: Predictions) -> dict[str, Any]:
     mean = mean_present(np.moveaxis(table, 0, -1))  # of findings: areas, thresholds
     sizes = {f"AP_{name}": row.mean() for name, row in zip(AREAS, mean, strict=True) if name != "all"}
     per_finding = {name: _summary(rows[0]) for name, rows in zip(FINDINGS, table, strict=True)}
-    scores: dict[str, Any] = plain({**_summary(mean[0]), **sizes, "per_finding": per_finding})
-    return scores
+    return dict(plain({**_summary(mean[0]), **sizes, "per_finding": per_finding}))
 
 
 def _summary(by_threshold: np.ndarray) -> dict[str, float]:

@@ -80,8 +80,7 @@ def evaluate(
     }
     if bootstrap:
         result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
-    ready: dict[str, Any] = plain(result)
-    return ready
+    return dict(plain(result))
 
 
 def detection_intervals(

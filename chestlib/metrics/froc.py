@@ -45,8 +45,7 @@ def froc_scores(truth: Truth, predictions: Predictions, rates: Sequence[float] =
     mean = _summary(mean_recall(ranks, everyone, rates)[0], rates)
     own = {name: recall_at(ranked, everyone, rates)[0] for name, ranked in ranks.items()}
     per_finding = {name: None if np.isnan(row).any() else _summary(row, rates) for name, row in own.items()}
-    scores: dict[str, Any] = plain({**mean, "per_finding": per_finding})
-    return scores
+    return dict(plain({**mean, "per_finding": per_finding}))
 
 
 def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
