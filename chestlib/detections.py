@@ -87,7 +87,7 @@ class Detections:
     def for_display(self, thresholds: dict[str, float]) -> Detections:
         """Only those that reach the threshold of their finding (name to score; 0.5 for one that has none)."""
         least = np.array([thresholds.get(NAME[int(i)], 0.5) for i in self.labels])
-        return self[self.scores >= least] if len(self) else self
+        return self[self.scores >= least]
 
     @classmethod
     def empty(cls) -> Detections:

@@ -15,8 +15,8 @@ BOX = [0.0, 0.0, 10.0, 20.0]
 
 
 def test_the_best_comes_first_ties_stay_and_nothing_can_be_changed() -> None:
-    found = Detections([BOX] * 4, [1, 2, 3, 4], [0.5, 0.9, 0.5, 0.1])
-    assert found.labels.tolist() == [2, 1, 3, 4] and len(found) == 4
+    found = Detections([BOX] * 42, [1, *([2, 3, 4, 5] * 10), 6], [0.1, *[0.5] * 40, 0.9])
+    assert found.labels.tolist() == [6, *([2, 3, 4, 5] * 10), 1] and len(found) == 42
     assert (found.boxes.dtype, found.labels.dtype, found.scores.dtype) == (np.float32, np.int64, np.float32)
     with pytest.raises(ValueError, match="read-only"):
         found.scores[0] = 1
@@ -44,10 +44,10 @@ def test_what_is_not_of_the_form_is_told(boxes: Any, labels: Any, scores: Any, s
 
 
 def test_each_finding_is_shown_from_its_own_threshold() -> None:
-    found = Detections([BOX] * 3, [3, 9, 9], [0.6, 0.4, 0.2])
-    assert found.for_display({"Nodule": 0.3}).labels.tolist() == [3, 9]  # others: from .5
-    assert found.for_display({"Consolidation": 0.7, "Nodule": 0.2}).scores.tolist() == pytest.approx([0.4, 0.2])
-    assert len(Detections.empty().for_display({})) == 0 and found.above(0.4).labels.tolist() == [3, 9]
+    found = Detections([BOX] * 4, [3, 3, 9, 9], [0.75, 0.25, 0.5, 0.125])
+    assert found.for_display({"Nodule": 0.5}).labels.tolist() == [3, 9]  # others: from .5
+    assert found.for_display({"Consolidation": 0.8, "Nodule": 0.1}).scores.tolist() == [0.5, 0.125]
+    assert len(Detections.empty().for_display({})) == 0 and found.above(0.5).labels.tolist() == [3, 9]
 
 
 def test_a_way_through_a_file_changes_nothing() -> None:

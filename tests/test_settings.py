@@ -33,7 +33,7 @@ def test_settings_come_back_as_they_were(name: str) -> None:
         ({"learning_rate": -0.1}, "learning_rate is -0.1"),
         ({"trunk": 18}, "trunk is 18"),
         ({"anchor_sizes": []}, "anchor_sizes is ()"),
-        ({"anchor_sizes": [0.1, -0.1]}, "anchor_sizes is (0.1, -0.1)"),
+        ({"anchor_sizes": [0.1, 0.0]}, "anchor_sizes is (0.1, 0.0)"),
         ({"anchor_sizes": [0.1] * 9}, "anchor_sizes is (0.1, "),
         ({"anchor_sizes": 0.1}, "anchor_sizes is 0.1"),
     ],
