@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from chestlib.errors import ChestlibError
@@ -134,9 +134,9 @@ class Profile:
 
     name: str
     phantom: tuple[int, int]
-    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
-    detector: DetectorSettings = field(default_factory=DetectorSettings)
-    tune: TuneSettings = field(default_factory=TuneSettings)
+    classifier: ClassifierSettings = ClassifierSettings()
+    detector: DetectorSettings = DetectorSettings()
+    tune: TuneSettings = TuneSettings()
     resamples: int = 1000
 
 

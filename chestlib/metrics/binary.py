@@ -6,15 +6,13 @@ An image is called diseased when its probability is at least the threshold.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, ID
-from chestlib.metrics.intervals import bootstrap_intervals, rates, ratio
+from chestlib.metrics.intervals import Clusters, bootstrap_intervals, rates, ratio
 from chestlib.metrics.matching import Truth
 from chestlib.settings import SPECIFICITY_FLOOR
 
@@ -108,12 +106,7 @@ def binary_scores(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, f
 
 
 def binary_intervals(
-    y: np.ndarray,
-    p: np.ndarray,
-    threshold: float,
-    clusters: Sequence[Any] | np.ndarray,
-    resamples: int = 2000,
-    seed: int = 0,
+    y: np.ndarray, p: np.ndarray, threshold: float, clusters: Clusters, resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % bootstrap interval of each of :func:`binary_scores`; `clusters` are the patients, one an image."""
     y, p = _checked(y, p)

@@ -10,11 +10,14 @@ Welsh, "Bootstrapping clustered data", J. R. Stat. Soc. B 69 (2007), for the clu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from chestlib.errors import ChestlibError
+
+Clusters: TypeAlias = Sequence[Any] | np.ndarray
+"""The patient of each image."""
 
 LEVEL = 0.95
 CHUNK = 250
@@ -43,7 +46,7 @@ def mean_present(values: np.ndarray) -> np.ndarray:
     return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(-1))
 
 
-def patient_weights(clusters: Sequence[Any] | np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def patient_weights(clusters: Clusters, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each image is drawn when its cluster is drawn with replacement; (resamples, images) float64.
 
     Examples
@@ -60,7 +63,7 @@ def patient_weights(clusters: Sequence[Any] | np.ndarray, resamples: int, rng: n
 
 def bootstrap_intervals(
     statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-    clusters: Sequence[Any] | np.ndarray,
+    clusters: Clusters,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:

@@ -106,13 +106,12 @@ def _fracture(p: Patch) -> np.ndarray:
     x, y = p.x * w / 2, p.y * h / 2
     c, s = np.cos(p.angle), np.sin(p.angle)
     along, across = c * x + s * y, c * y - s * x
-    side, size = np.sign(along), np.hypot(w, h)
-    shift = side * p.rng.uniform(7, 12) * p.rng.choice([-1, 1]) + np.abs(along) * p.rng.uniform(-0.15, 0.15)
+    shift = np.sign(along) * p.rng.uniform(7, 12) * p.rng.choice([-1, 1]) + np.abs(along) * p.rng.uniform(-0.15, 0.15)
     old = np.exp(-((across / 12) ** 6))
     new = np.exp(-(((across - shift) / 12) ** 6)) * _ramp(np.abs(along) - 2.5, 3)
     ends = np.exp(-(((np.abs(along) - 7) / 4) ** 2)) * new
     near = _ramp(p.inside(4), 0.25)
-    return near * (0.06 + 0.85 * (new - old) + 0.75 * ends) + 0.03 * near * (np.abs(along) < size)
+    return near * (0.06 + 0.85 * (new - old) + 0.75 * ends) + 0.03 * near
 
 
 def _pneumothorax(p: Patch) -> np.ndarray:
