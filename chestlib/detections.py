@@ -11,6 +11,12 @@ from chestlib.errors import ChestlibError
 from chestlib.findings import ID, NAME
 
 
+def proper(boxes: np.ndarray) -> np.ndarray:
+    """Tell which boxes (n, 4) are finite, with x2 > x1 and y2 > y1; (n,) bool."""
+    good: np.ndarray = np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return good
+
+
 @dataclass(frozen=True, eq=False)
 class Detections:
     """Boxes with findings and scores, best first.
@@ -54,13 +60,12 @@ class Detections:
                 f"detections need boxes (n, 4), labels (n,) and scores (n,); got {boxes.shape}, {labels.shape}, "
                 f"{scores.shape}"
             )
-        if n and not (np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
-            bad = boxes[~(np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1))][0]
-            raise ChestlibError(f"box {bad.tolist()} is empty, swapped or not finite; expected x2 > x1 and y2 > y1")
-        if n and not ((labels >= 1) & (labels <= len(ID))).all():
+        if wrong := boxes[~proper(boxes)].tolist():
+            raise ChestlibError(f"box {wrong[0]} is empty, swapped or not finite; expected x2 > x1 and y2 > y1")
+        if not ((labels >= 1) & (labels <= len(ID))).all():
             raise ChestlibError(f"finding ids are 1..{len(ID)}; got {sorted(set(labels.tolist()))}")
-        if n and not ((scores >= 0) & (scores <= 1)).all():  # also False for NaN
-            raise ChestlibError(f"scores lie in [0, 1]; got {scores[~((scores >= 0) & (scores <= 1))][0]}")
+        if len(outside := scores[~((scores >= 0) & (scores <= 1))]):  # NaN too
+            raise ChestlibError(f"scores lie in [0, 1]; got {outside[0]}")
         order = np.argsort(-scores, kind="stable")
         for name, value in (("boxes", boxes[order]), ("labels", labels[order]), ("scores", scores[order])):
             value.setflags(write=False)
@@ -82,10 +87,11 @@ class Detections:
     def for_display(self, thresholds: dict[str, float]) -> Detections:
         """Only those that reach the threshold of their finding (name to score; 0.5 for one that has none)."""
         least = np.array([thresholds.get(NAME[int(i)], 0.5) for i in self.labels])
-        return self[self.scores >= least] if len(self) else self
+        return self[self.scores >= least]
 
     @classmethod
     def empty(cls) -> Detections:
+        """Give the answer of an image in which nothing is found."""
         return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
 
     # --- the forms they travel in -------------------------------------------------------------------------------
@@ -128,17 +134,5 @@ class Detections:
         return cls(boxes, labels, scores)
 
     def to_challenge(self) -> list[dict[str, list[float]]]:
-        """The challenge's form: a list of {finding: [x1, y1, x2, y2, score]}."""
+        """Write the challenge's form: a list of {finding: [x1, y1, x2, y2, score]}."""
         return [{d["finding"]: [*d["box"], d["score"]]} for d in self.to_list()]
-
-    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
-        """COCO results: category ids 1..10, boxes as x, y, width, height."""
-        return [
-            {
-                "image_id": image_id,
-                "category_id": int(c),
-                "bbox": [round(float(v), 2) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])],
-                "score": round(float(s), 5),
-            }
-            for b, c, s in zip(self.boxes, self.labels, self.scores, strict=True)
-        ]

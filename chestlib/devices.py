@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def native_bf16() -> bool:
-    """True where the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    """Tell whether the device multiplies bfloat16 in hardware; where it does not, float32 is faster."""
     import torch  # in each function: who only asks for help needs no torch
 
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -20,7 +20,7 @@ def native_bf16() -> bool:
 
 
 def precision(name: str) -> str:
-    """Lightning's precision name for a settings value; `auto` is bf16 where it pays."""
+    """Give Lightning's precision name for a settings value; `auto` is bf16 where it pays."""
     return ("bf16-mixed" if native_bf16() else "32-true") if name == "auto" else name
 
 
@@ -33,14 +33,14 @@ def use_threads(most: int = 8) -> int:
 
 
 def device() -> str:
-    """`cuda` or `cpu`."""
+    """Choose `cuda` where there is a GPU, else `cpu`."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def name() -> str:
-    """The GPU's name, or the CPU threads in use."""
+    """Name the GPU, or the CPU threads in use."""
     import torch
 
     return torch.cuda.get_device_name() if device() == "cuda" else f"CPU, {torch.get_num_threads()} threads"

@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm", ".dicom"}
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file; a missing or broken one is one clear line."""
+    """Parse a JSON file; a missing or broken one is a ChestlibError of one clear line."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -31,7 +31,7 @@ def read_json(path: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Python's own numbers, lists and dictionaries; JSON has no NaN, so a figure that is not defined is None."""
+    """Turn a value into what JSON holds: plain numbers, lists, dictionaries, and None for NaN and infinities."""
     if isinstance(value, Mapping):
         return {str(key): plain(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
@@ -65,12 +65,12 @@ def write_atomically(path: Path, text: str | bytes) -> None:
 
 
 def first_process() -> bool:
-    """True in the process that writes and tells; a training on several devices starts others beside it."""
+    """Tell the process that writes and speaks from the others, which a training on several devices starts."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link, or a copy on another disk or a file system without links."""
+    """Make a hard link, or a copy on another disk or a file system without links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), target)
@@ -79,7 +79,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Of the file's content, in hexadecimal digits."""
+    """Hash a file's content; in hexadecimal digits."""
     total = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
@@ -88,7 +88,7 @@ def sha256(path: Path) -> str:
 
 
 def walk(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """Files of these kinds at any depth, in order; hidden ones and what macOS adds to archives left out."""
+    """List files of these kinds at any depth, in order; hidden ones and what macOS adds to archives are left out."""
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))

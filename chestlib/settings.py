@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from chestlib.errors import ChestlibError
+from chestlib.files import plain
 
 T = TypeVar("T")
 
@@ -133,9 +134,9 @@ class Profile:
 
     name: str
     phantom: tuple[int, int]
-    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
-    detector: DetectorSettings = field(default_factory=DetectorSettings)
-    tune: TuneSettings = field(default_factory=TuneSettings)
+    classifier: ClassifierSettings = ClassifierSettings()
+    detector: DetectorSettings = DetectorSettings()
+    tune: TuneSettings = TuneSettings()
     resamples: int = 1000
 
 
@@ -147,7 +148,6 @@ FULL = Profile(
     detector=DetectorSettings(
         image_size=800,
         epochs=24,
-        batch_size=8,
         learning_rate=2e-4,
         trunk="resnet50",
         weights="coco",
@@ -170,7 +170,7 @@ PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, FUL
 
 
 def profile(name: str) -> Profile:
-    """The profile of that name; ChestlibError for another."""
+    """Look a profile up by its name; ChestlibError for another."""
     try:
         return PROFILES[name]
     except KeyError:
@@ -178,12 +178,12 @@ def profile(name: str) -> Profile:
 
 
 def to_json(settings: Any) -> dict[str, Any]:
-    """A settings value as plain JSON types."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
+    """Turn a settings value into plain JSON types."""
+    return dict(plain(asdict(settings)))
 
 
 def from_json(kind: type[T], values: Any, where: object) -> T:
-    """Settings back from JSON.
+    """Take settings back from JSON.
 
     Raises
     ------
@@ -191,19 +191,19 @@ def from_json(kind: type[T], values: Any, where: object) -> T:
         Naming the file `where`, if a name is unknown or a value is not of the type or the size that settings have:
         what is taken from a file must not build a model of any size.
     """
-    usual = kind()
-    if not isinstance(values, dict) or values.keys() - asdict(usual).keys():  # type: ignore[call-overload]
+    usual = vars(kind())
+    if not isinstance(values, dict) or values.keys() - usual.keys():
         raise ChestlibError(f"{where}: not settings of a {kind.__name__}; was it written by another version?")
     found = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for name, value in found.items():
-        if not _alike(value, getattr(usual, name)):
-            expected = f"expected a value as {getattr(usual, name)!r}"
+        if not _alike(value, usual[name]):
+            expected = f"expected a value as {usual[name]!r}"
             raise ChestlibError(f"{where}: {name} is {value!r}; {expected}; train or tune again")
     return kind(**found)
 
 
 def _alike(value: Any, usual: Any) -> bool:
-    """True for a value of the type of the usual one, not negative, and not beyond all measure."""
+    """Tell whether a value has the type of the usual one, is not negative, and not beyond all measure."""
     if isinstance(usual, tuple):
         return isinstance(value, tuple) and 0 < len(value) < 9 and all(_alike(v, 1.0) and v > 0 for v in value)
     if isinstance(usual, float):

@@ -18,13 +18,12 @@ from chestlib.metrics.binary import (
 )
 from chestlib.metrics.coco import coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
-from chestlib.metrics.evaluation import cascade, detection_intervals, evaluate
+from chestlib.metrics.evaluation import cascade, detection_intervals, evaluate, table
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
 from chestlib.metrics.matching import IOU, Match, match, overlap
 from chestlib.metrics.predictions import read_predictions
 from chestlib.metrics.presence import choose_thresholds, presence_scores
-from chestlib.metrics.table import table
 
 __all__ = [
     "IOU", "Match", "OperatingPoint", "binary_intervals", "binary_scores", "bootstrap_intervals", "box_scores",

@@ -6,15 +6,14 @@ An image is called diseased when its probability is at least the threshold.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from chestlib.data import Record
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, ID
-from chestlib.metrics.intervals import bootstrap_intervals, ratio
+from chestlib.metrics.intervals import Clusters, bootstrap_intervals, rates, ratio
+from chestlib.metrics.matching import Truth
 from chestlib.settings import SPECIFICITY_FLOOR
 
 
@@ -48,19 +47,7 @@ class Reliability:
 
 
 def ranking(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """True and false positives at each distinct score, from the highest down.
-
-    Parameters
-    ----------
-    y : (n,) bool
-    p : (n,) float
-    weights : (r, n) float
-
-    Returns
-    -------
-    thresholds : (k,)
-    true_positives, false_positives : (r, k)
-    """
+    """Count at each distinct score (k,), from the highest down, true and false positives (r, k) by weights (r, n)."""
     order = np.argsort(-p, kind="stable")
     last = np.flatnonzero(np.diff(p[order], append=np.nan) != 0)
     weights, positive = weights[:, order], y[order]
@@ -70,7 +57,7 @@ def ranking(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarr
 
 
 def threshold_at_floor(y: np.ndarray, p: np.ndarray, floor: float = SPECIFICITY_FLOOR) -> OperatingPoint:
-    """The best sensitivity whose specificity is at least the floor; of equals, the most specific.
+    """Find the best sensitivity whose specificity is at least the floor; of equals, the most specific.
 
     When nothing else reaches the floor (a constant classifier), the threshold lies above every probability and the
     sensitivity is 0.
@@ -119,7 +106,7 @@ def binary_scores(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, f
 
 
 def binary_intervals(
-    y: np.ndarray, p: np.ndarray, threshold: float, clusters: Sequence, resamples: int = 2000, seed: int = 0
+    y: np.ndarray, p: np.ndarray, threshold: float, clusters: Clusters, resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % bootstrap interval of each of :func:`binary_scores`; `clusters` are the patients, one an image."""
     y, p = _checked(y, p)
@@ -127,27 +114,25 @@ def binary_intervals(
 
 
 def weighted_scores(y: np.ndarray, p: np.ndarray, threshold: float, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """The scores of :func:`binary_scores` for every row of weights (r, n); NaN in a row that holds one class only."""
+    """Compute :func:`binary_scores` for every row of weights (r, n); NaN in a row that holds one class only."""
     called = p >= threshold
-    tp, fp, fn, tn = (weights @ cell for cell in (y & called, ~y & called, y & ~called, ~y & ~called))
+    right, hits, sick, calls = (weights @ cell for cell in (y == called, y & called, y, called))
+    everyone = weights.sum(1)
     _, true, false = ranking(y, p, weights)
     true, false = (np.pad(count, ((0, 0), (1, 0))) for count in (true, false))
     area = (np.diff(false) * (true[:, 1:] + true[:, :-1]) / 2).sum(1)
     precision = np.nan_to_num(ratio(true, true + false))
-    recall = ratio(tp, tp + fn)
     return {
-        "recall": recall,
-        "precision": np.nan_to_num(ratio(tp, tp + fp)),
-        "f1": ratio(2 * tp, 2 * tp + fp + fn),
-        "accuracy": ratio(tp + tn, weights.sum(1)),
-        "specificity": ratio(tn, tn + fp),
-        "auroc": ratio(area, (tp + fn) * (tn + fp)),
-        "average_precision": ratio((np.diff(true) * precision[:, 1:]).sum(1), tp + fn),
+        **rates(hits, sick, calls),
+        "accuracy": ratio(right, everyone),
+        "specificity": ratio(right - hits, everyone - sick),
+        "auroc": ratio(area, sick * (everyone - sick)),
+        "average_precision": ratio((np.diff(true) * precision[:, 1:]).sum(1), sick),
     }
 
 
 def confusion_counts(y: np.ndarray, p: np.ndarray, threshold: float) -> np.ndarray:
-    """[[true negatives, false positives], [false negatives, true positives]]; (2, 2) int64, rows truth."""
+    """Count [[true negatives, false positives], [false negatives, true positives]]; (2, 2) int64, rows truth."""
     y, p = _checked(y, p)
     return np.bincount(2 * y + (p >= threshold), minlength=4).reshape(2, 2)
 
@@ -155,7 +140,7 @@ def confusion_counts(y: np.ndarray, p: np.ndarray, threshold: float) -> np.ndarr
 def curves(y: np.ndarray, p: np.ndarray) -> Curves:
     """Sensitivity, specificity and precision at every distinct probability."""
     y, p = _checked(y, p)
-    threshold, true, false = (np.atleast_2d(v)[0] for v in ranking(y, p, np.ones((1, len(y)))))
+    threshold, (true,), (false,) = ranking(y, p, np.ones((1, len(y))))
     normal = (~y).sum()
     return Curves(threshold, true / y.sum(), (normal - false) / normal, true / (true + false))
 
@@ -174,7 +159,7 @@ def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> Reliability:
     return Reliability(probability, frequency, count, float(error))
 
 
-def recall_by_finding(truth: Sequence[Record], p: np.ndarray, threshold: float) -> dict[str, tuple[float | None, int]]:
+def recall_by_finding(truth: Truth, p: np.ndarray, threshold: float) -> dict[str, tuple[float | None, int]]:
     """For each finding, the share of its images that are called diseased (None without any), and their number."""
     called = np.asarray(p) >= threshold
     holders = {name: [i for i, r in enumerate(truth) if ID[name] in r.labels] for name in FINDINGS}
@@ -182,7 +167,7 @@ def recall_by_finding(truth: Sequence[Record], p: np.ndarray, threshold: float) 
 
 
 def recall_by_size(
-    truth: Sequence[Record], p: np.ndarray, threshold: float
+    truth: Truth, p: np.ndarray, threshold: float
 ) -> list[tuple[tuple[float, float], float | None, int]]:
     """Recall over the diseased images in three equal groups by their largest box.
 
@@ -206,8 +191,8 @@ def _checked(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     y, p = np.asarray(y).astype(bool), np.asarray(p, float)
     if y.ndim != 1 or y.shape != p.shape:
         raise ChestlibError(f"expected truth (n,) and probabilities (n,); got {y.shape} and {p.shape}")
-    if not ((p >= 0) & (p <= 1)).all():  # also catches NaN
-        raise ChestlibError(f"probabilities lie in [0, 1]; got {p[~((p >= 0) & (p <= 1))][0]}")
+    if wrong := p[~((p >= 0) & (p <= 1))].tolist():  # NaN too
+        raise ChestlibError(f"probabilities lie in [0, 1]; got {wrong[0]}")
     if y.all() or not y.any():
         only = "no images" if not len(y) else "only diseased images" if y.any() else "only normal images"
         raise ChestlibError(f"this part holds {only}; sensitivity and specificity need both, normal and diseased")

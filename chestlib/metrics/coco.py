@@ -8,17 +8,14 @@ Source: Lin et al., "Microsoft COCO", 2014; cocoeval.py in github.com/cocodatase
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record
-from chestlib.detections import Detections
-from chestlib.errors import ChestlibError
+from chestlib.files import plain
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Ranked, overlap
+from chestlib.metrics.matching import Predictions, Ranked, Truth, in_order, overlap
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -27,7 +24,7 @@ AREAS = {"all": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large
 """Square pixels of the original image."""
 
 
-def coco_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, Any]:
+def coco_scores(truth: Truth, predictions: Predictions) -> dict[str, Any]:
     """Every COCO average precision; None where the truth holds no such box.
 
     Returns
@@ -35,35 +32,22 @@ def coco_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) 
     dict
         {"AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "per_finding": {finding: {"AP", "AP50", "AP75"}}}
     """
-    return coco_summary({name: coco_ranks(truth, predictions, name) for name in FINDINGS})
+    everyone = np.ones((1, len(truth)))
+    ranks = [coco_ranks(truth, predictions, name) for name in FINDINGS]
+    table = np.array([[[average_precision(rank, everyone)[0] for rank in row] for row in rows] for rows in ranks])
+    mean = mean_present(np.moveaxis(table, 0, -1))  # of findings: areas, thresholds
+    sizes = {f"AP_{name}": row.mean() for name, row in zip(AREAS, mean, strict=True) if name != "all"}
+    per_finding = {name: _summary(rows[0]) for name, rows in zip(FINDINGS, table, strict=True)}
+    return dict(plain({**_summary(mean[0]), **sizes, "per_finding": per_finding}))
 
 
-def coco_summary(ranks: Mapping[str, list[list[Ranked]]]) -> dict[str, Any]:
-    """What :func:`coco_scores` tells, of rankings that are there already: finding to :func:`coco_ranks`."""
-    everyone = np.ones((1, len(ranks[FINDINGS[0]][0][0].boxes)))
-    table = np.array(
-        [[[average_precision(rank, everyone)[0] for rank in row] for row in ranks[name]] for name in FINDINGS]
-    )  # findings, areas, thresholds
-    per_finding = {name: _summary(table[i]) for i, name in enumerate(FINDINGS)}
-    mean = mean_present(np.moveaxis(table, 0, -1))
-    sizes = {f"AP_{name}": _value(mean[i].mean()) for i, name in enumerate(AREAS) if name != "all"}
-    return {**_summary(mean), **sizes, "per_finding": per_finding}
-
-
-def _summary(table: np.ndarray) -> dict[str, float | None]:
-    every = table[0]
-    return {"AP": _value(every.mean()), "AP50": _value(every[0]), "AP75": _value(every[5])}
-
-
-def _value(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
+def _summary(by_threshold: np.ndarray) -> dict[str, float]:
+    return {"AP": by_threshold.mean(), "AP50": by_threshold[0], "AP75": by_threshold[5]}
 
 
 def average_precision(ranked: Ranked, weights: np.ndarray) -> np.ndarray:
     """Area under the interpolated precision-recall curve, one a row of weights (r, images); (r,), NaN without a box."""
     hits, alarms, boxes = ranked.cumulative(weights)
-    if not len(ranked.image):
-        return ratio(0, boxes)
     recall = ratio(hits, boxes[:, None])
     precision = np.nan_to_num(ratio(hits, hits + alarms))
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
@@ -72,26 +56,28 @@ def average_precision(ranked: Ranked, weights: np.ndarray) -> np.ndarray:
     return np.where(boxes > 0, np.take_along_axis(precision, at, axis=1).mean(1), np.nan)
 
 
-def coco_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections], finding: str) -> list[list[Ranked]]:
+def coco_ranks(truth: Truth, predictions: Predictions, finding: str) -> list[list[Ranked]]:
     """One finding's detections over all images, one ranking an area (in the order of AREAS) and IoU threshold."""
-    if not truth:
-        raise ChestlibError("no images to evaluate; the truth is empty")
+    found = in_order(truth, predictions)
     true = [r.boxes[r.labels == ID[finding]].astype(float) for r in truth]
-    found = [predictions.get(r.file_name, Detections.empty()) for r in truth]
-    found = [d[np.flatnonzero(d.labels == ID[finding])[:MAX_DETECTIONS]] for d in found]
+    rows = [np.flatnonzero(d.labels == ID[finding])[:MAX_DETECTIONS] for d in found]
+    verdicts = [_judge(d.boxes[own].astype(float), b) for d, own, b in zip(found, rows, true, strict=True)]
     boxes = np.stack([(~_outside(b)).sum(1) for b in true], axis=1)
-    verdicts = [_judge(d.boxes.astype(float), b) for d, b in zip(found, true, strict=True)]
-    image = np.repeat(np.arange(len(truth)), [len(d) for d in found])
-    order = np.argsort(-np.concatenate([d.scores for d in found]), kind="stable")
+    image = np.repeat(np.arange(len(truth)), [len(own) for own in rows])
+    scores = np.concatenate([d.scores[own] for d, own in zip(found, rows, strict=True)])
+    order = np.argsort(-scores, kind="stable")
     image, verdict = image[order], np.concatenate(verdicts, axis=2)[:, :, order]
-    return [[Ranked(image[v != 0], v[v != 0] > 0, boxes[a]) for v in verdict[a]] for a in range(len(AREAS))]
+    return [
+        [Ranked(image[v != 0], v[v != 0] > 0, own) for v in by_iou] for by_iou, own in zip(verdict, boxes, strict=True)
+    ]
 
 
 def _outside(boxes: np.ndarray) -> np.ndarray:
-    """Which boxes (n, 4) lie outside which area range; (areas, n)."""
+    """Tell which boxes (n, 4) lie outside which area range; (areas, n) bool."""
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     low, high = np.array(list(AREAS.values())).T[:, :, None]
-    return (area < low) | (area > high)
+    outside: np.ndarray = (area < low) | (area > high)
+    return outside
 
 
 def _judge(found: np.ndarray, true: np.ndarray) -> np.ndarray:

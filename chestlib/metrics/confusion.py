@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from chestlib.data import Record
 from chestlib.detections import Detections
-from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES, NAME
-from chestlib.metrics.intervals import ratio
-from chestlib.metrics.matching import IOU, match
+from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES
+from chestlib.metrics.intervals import rates
+from chestlib.metrics.matching import IOU, Predictions, Truth, in_order, match
 
 
 def confusion_matrix(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
-    thresholds: Mapping[str, float],
-    iou: float = IOU,
+    truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], iou: float = IOU
 ) -> np.ndarray:
     """Count true boxes (rows) by what was detected there (columns); (11, 11) int64, id 0 is the background.
 
@@ -26,8 +22,7 @@ def confusion_matrix(
     """
     limit = np.array([0.0, *(thresholds[name] for name in FINDINGS)])
     counts = np.zeros((N_CLASSES, N_CLASSES), np.int64)
-    for record in truth:
-        detections = predictions.get(record.file_name, Detections.empty())
+    for record, detections in zip(truth, in_order(truth, predictions), strict=True):
         detections = detections[detections.scores >= limit[detections.labels]]
         same = match(record.boxes, record.labels, detections, iou)
         np.add.at(counts, (detections.labels[same.hit],) * 2, 1)
@@ -40,16 +35,11 @@ def confusion_matrix(
     return counts
 
 
-def box_scores(counts: np.ndarray) -> dict[str, dict[str, float]]:
-    """Recall, precision and f1 of each finding from a :func:`confusion_matrix`; NaN for one the truth lacks.
+def box_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Recall, precision and f1 of each finding, (10,) each, from a :func:`confusion_matrix`; NaN for one it lacks.
 
     Precision is 0 where the finding is never detected.
     """
-    hits, boxes, detected = counts.diagonal(), counts.sum(1), counts.sum(0)
-    absent = np.where(boxes == 0, np.nan, 0.0)
-    table = {
-        "recall": ratio(hits, boxes),
-        "precision": np.nan_to_num(ratio(hits, detected)) + absent,
-        "f1": ratio(2 * hits, boxes + detected) + absent,
-    }
-    return {NAME[i]: {key: float(value[i]) for key, value in table.items()} for i in NAME}
+    boxes = counts.sum(1)
+    scores = rates(counts.diagonal(), boxes, counts.sum(0))
+    return {name: np.where(boxes > 0, value, np.nan)[1:] for name, value in scores.items()}

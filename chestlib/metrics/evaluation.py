@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record, patient_groups
-from chestlib.detections import Detections
+from chestlib.data import patient_groups
+from chestlib.detections import proper
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.findings import BACKGROUND, FINDINGS, NAME
-from chestlib.metrics.coco import average_precision, coco_ranks, coco_summary
+from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
-from chestlib.metrics.froc import froc_ranks, froc_scores, froc_summary, mean_recall
+from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
-from chestlib.metrics.matching import Ranked
+from chestlib.metrics.matching import Predictions, Truth
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
+
+COLUMNS = ("AP50", "recall", "precision", "f1", "accuracy")
+"""Of the table."""
 
 
 def evaluate(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
+    truth: Truth,
+    predictions: Predictions,
     *,
     thresholds: Mapping[str, float] | None = None,
     bootstrap: int = 0,
@@ -60,77 +62,48 @@ def evaluate(
     """
     _check(truth, predictions)
     thresholds = {name: DEFAULT_THRESHOLD for name in FINDINGS} | dict(thresholds or {})
-    ranks = _rank(truth, predictions, thresholds)
-    average_precisions = coco_summary(ranks.coco)
-    scores = presence_scores(ranks.present, ranks.called, np.ones((1, len(truth))))
-    per_finding = {
-        name: {"AP50": average_precisions["per_finding"][name]["AP50"], **{key: v[0, i] for key, v in scores.items()}}
-        for i, name in enumerate(FINDINGS)
-    }
+    coco = coco_scores(truth, predictions)
+    at_50 = np.array([coco["per_finding"][name]["AP50"] for name in FINDINGS], float)
+    presence = presence_scores(present(truth), called(truth, predictions, thresholds), np.ones((1, len(truth))))
+    counts, order = confusion_matrix(truth, predictions, thresholds), [*NAME, BACKGROUND]
     result = {
         "n_images": len(truth),
-        "coco": average_precisions,
-        "froc": froc_summary(ranks.froc),
-        "per_finding": per_finding,
-        "macro": _macro(per_finding),
-        "boxes": _boxes(confusion_matrix(truth, predictions, thresholds)),
+        "coco": coco,
+        "froc": froc_scores(truth, predictions),
+        **_by_finding({"AP50": at_50, **{key: value[0] for key, value in presence.items()}}),
+        "boxes": {
+            **_by_finding(box_scores(counts)),
+            "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)]},
+        },
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
     }
     if bootstrap:
-        result["intervals"] = _intervals(ranks, patient_groups(truth), bootstrap, seed)
-    return plain(result)
+        result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
+    return dict(plain(result))
 
 
 def detection_intervals(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
-    thresholds: Mapping[str, float],
-    resamples: int = 1000,
-    seed: int = 0,
+    truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], resamples: int = 1000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
-    return _intervals(_rank(truth, predictions, thresholds), patient_groups(truth), resamples, seed)
+    at_50 = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
+    froc, there, call = froc_ranks(truth, predictions), present(truth), called(truth, predictions, thresholds)
 
-
-@dataclass(frozen=True, eq=False)
-class _Ranks:
-    """What every figure and every resample is computed from, built once."""
-
-    coco: dict[str, list[list[Ranked]]]
-    froc: dict[str, Ranked]
-    present: np.ndarray
-    called: np.ndarray
-
-
-def _rank(truth: Sequence[Record], predictions: Mapping[str, Detections], thresholds: Mapping[str, float]) -> _Ranks:
-    return _Ranks(
-        {name: coco_ranks(truth, predictions, name) for name in FINDINGS},
-        froc_ranks(truth, predictions),
-        present(truth),
-        called(truth, predictions, thresholds),
-    )
-
-
-def _intervals(ranks: _Ranks, groups: Sequence[str], resamples: int, seed: int) -> dict[str, tuple[float, float]]:
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
-        at_50 = [average_precision(ranked[0][0], weights) for ranked in ranks.coco.values()]
         return {
-            "AP50": mean_present(np.stack(at_50, axis=1)),
-            "froc_average": mean_recall(ranks.froc, weights).mean(1),
-            "macro_f1": mean_present(presence_scores(ranks.present, ranks.called, weights)["f1"]),
+            "AP50": mean_present(np.stack([average_precision(ranked, weights) for ranked in at_50], axis=1)),
+            "froc_average": mean_recall(froc, weights).mean(1),
+            "macro_f1": mean_present(presence_scores(there, call, weights)["f1"]),
         }
 
-    return bootstrap_intervals(statistic, groups, resamples, seed)
+    return bootstrap_intervals(statistic, patient_groups(truth), resamples, seed)
 
 
 def cascade(
-    truth: Sequence[Record],
-    predictions: Mapping[str, Detections],
-    disease_probability: Mapping[str, float],
-    threshold: float,
+    truth: Truth, predictions: Predictions, disease_probability: Mapping[str, float], threshold: float
 ) -> dict[str, Any]:
-    """What gating costs and saves: stage 2 alone beside stage 2 only where stage 1 reaches its threshold.
+    """Tell what gating costs and saves: stage 2 alone beside stage 2 only where stage 1 reaches its threshold.
 
     Returns
     -------
@@ -143,16 +116,14 @@ def cascade(
         raise ChestlibError(f"{missing[0]}: no stage 1 probability ({len(missing)} images); run stage 1 on every image")
     passed = {r.file_name for r in truth if disease_probability[r.file_name] >= threshold}
     gated = {name: found for name, found in predictions.items() if name in passed}
-    return plain(
-        {
-            "alone": froc_scores(truth, predictions),
-            "gated": froc_scores(truth, gated),
-            "saved": 1 - len(passed) / len(truth),
-        }
-    )
+    return {
+        "alone": froc_scores(truth, predictions),
+        "gated": froc_scores(truth, gated),
+        "saved": 1 - len(passed) / len(truth),
+    }
 
 
-def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> None:
+def _check(truth: Truth, predictions: Predictions) -> None:
     names = {r.file_name for r in truth}
     if not truth:
         raise ChestlibError("no images to evaluate; the truth is empty")
@@ -163,27 +134,42 @@ def _check(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> No
             raise ChestlibError(
                 f"{record.file_name}: a true box has a finding outside the ten; leave it out of the truth"
             )
-        good = np.isfinite(record.boxes).all(1) & (record.boxes[:, 2:] > record.boxes[:, :2]).all(1)
-        if not good.all():
+        if wrong := record.boxes[~proper(record.boxes)].tolist():
             raise ChestlibError(
-                f"{record.file_name}: true box {record.boxes[~good][0].tolist()} is empty, swapped or not finite; "
-                "mend the annotation file"
+                f"{record.file_name}: true box {wrong[0]} is empty, swapped or not finite; mend the annotation file"
             )
-    unknown = sorted(predictions.keys() - names)
-    if unknown:
+    if unknown := sorted(predictions.keys() - names):
         raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
 
 
-def _macro(per_finding: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-    keys = next(iter(per_finding.values()))
-    return {key: float(mean_present(np.array([row[key] for row in per_finding.values()], float))) for key in keys}
-
-
-def _boxes(counts: np.ndarray) -> dict[str, Any]:
-    per_finding = box_scores(counts)
-    order = [*NAME, BACKGROUND]
+def _by_finding(scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Lay out scores (findings,) by finding, with their mean over the findings present."""
     return {
-        "per_finding": per_finding,
-        "macro": _macro(per_finding),
-        "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)].tolist()},
+        "per_finding": {name: {key: v[i] for key, v in scores.items()} for i, name in enumerate(FINDINGS)},
+        "macro": {key: mean_present(v) for key, v in scores.items()},
     }
+
+
+def table(scores: Mapping[str, Any]) -> str:
+    """Lay out what :func:`evaluate` returns as plain text; a dash stands for a finding that the truth lacks."""
+    per_finding, froc = scores["per_finding"], scores["froc"]
+    width = max(map(len, per_finding))
+    lines = [f"{'finding':{width}}{''.join(f'{c:>11}' for c in (*COLUMNS, 'FROC'))}"]
+    for name, row in {**per_finding, "mean": scores["macro"]}.items():
+        recalls = froc if name == "mean" else froc["per_finding"][name]
+        cells = [*(row[c] for c in COLUMNS), recalls["average"] if recalls else None]
+        lines.append(f"{name:{width}}{''.join(f'{_number(c):>11}' for c in cells)}")
+    coco = {key: value for key, value in scores["coco"].items() if key != "per_finding"}
+    lines += [
+        "",
+        f"images {scores['n_images']}, without a prediction {len(scores['without_prediction'])}",
+        "COCO   " + ", ".join(f"{key} {_number(value)}" for key, value in coco.items()),
+        "FROC   " + ", ".join(f"{_number(v)} at {rate}" for rate, v in froc["recall_at"].items()),
+    ]
+    for name, (low, high) in scores.get("intervals", {}).items():
+        lines.append(f"95 %   {name} {_number(low)} to {_number(high)}")
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

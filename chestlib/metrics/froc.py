@@ -15,20 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record
-from chestlib.detections import Detections
-from chestlib.errors import ChestlibError
+from chestlib.files import plain
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Ranked, first_claims, match
+from chestlib.metrics.matching import Predictions, Ranked, Truth, first_claims, in_order, match
 
 RATES = (0.05, 0.1, 0.2)
 """False positives an image."""
 
 
-def froc_scores(
-    truth: Sequence[Record], predictions: Mapping[str, Detections], rates: Sequence[float] = RATES
-) -> dict[str, Any]:
+def froc_scores(truth: Truth, predictions: Predictions, rates: Sequence[float] = RATES) -> dict[str, Any]:
     """Recall at each rate and their average: the mean over the findings present, and each finding.
 
     Returns
@@ -38,32 +34,27 @@ def froc_scores(
 
     Examples
     --------
+    >>> from chestlib.data import Record
+    >>> from chestlib.detections import Detections
     >>> truth = [Record("a.png", [[0, 0, 50, 50]], [8]), Record("b.png")]
     >>> said = {"a.png": Detections([[2, 0, 50, 50]], [8], [0.9])}
     >>> froc_scores(truth, said)["recall_at"]
     {'0.05': 1.0, '0.1': 1.0, '0.2': 1.0}
     """
-    return froc_summary(froc_ranks(truth, predictions), rates)
-
-
-def froc_summary(ranks: Mapping[str, Ranked], rates: Sequence[float] = RATES) -> dict[str, Any]:
-    """What :func:`froc_scores` tells, of rankings that are there already."""
-    everyone = np.ones((1, len(ranks[FINDINGS[0]].boxes)))
-    table = {name: recall_at(ranked, everyone, rates)[0] for name, ranked in ranks.items()}
-    per_finding = {name: None if np.isnan(row).any() else _summary(row, rates) for name, row in table.items()}
-    return {**_summary(mean_recall(ranks, everyone, rates)[0], rates), "per_finding": per_finding}
+    ranks, everyone = froc_ranks(truth, predictions), np.ones((1, len(truth)))
+    mean = _summary(mean_recall(ranks, everyone, rates)[0], rates)
+    own = {name: recall_at(ranked, everyone, rates)[0] for name, ranked in ranks.items()}
+    per_finding = {name: None if np.isnan(row).any() else _summary(row, rates) for name, row in own.items()}
+    return dict(plain({**mean, "per_finding": per_finding}))
 
 
 def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
-    values = [None if np.isnan(v) else float(v) for v in (*recalls, recalls.mean())]
-    return {"recall_at": dict(zip((f"{r:g}" for r in rates), values, strict=False)), "average": values[-1]}
+    return {"recall_at": {f"{r:g}": v for r, v in zip(rates, recalls, strict=True)}, "average": recalls.mean()}
 
 
-def froc_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, Ranked]:
+def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
     """Each finding's detections over all images, in the order of the official program."""
-    if not truth:
-        raise ChestlibError("no images to evaluate; the truth is empty")
-    found = [predictions.get(r.file_name, Detections.empty()) for r in truth]
+    found = in_order(truth, predictions)
     first_box = np.cumsum([0, *(len(r.labels) for r in truth)])
     pointed = [match(r.boxes, r.labels, d).truth for r, d in zip(truth, found, strict=True)]
     claim = np.concatenate([np.where(p >= 0, p + first, -1) for p, first in zip(pointed, first_box, strict=False)])
@@ -80,27 +71,22 @@ def froc_ranks(truth: Sequence[Record], predictions: Mapping[str, Detections]) -
     return ranks
 
 
-def froc_curves(
-    truth: Sequence[Record], predictions: Mapping[str, Detections]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """False positives an image and recall, from (0, 0) on, for each finding present; "mean" is read at every rate."""
-    ranks = froc_ranks(truth, predictions)
-    everyone = np.ones((1, len(truth)))
-    drawn = {name: ranked.cumulative(everyone) for name, ranked in ranks.items() if ranked.boxes.any()}
-    curves = {
-        name: (np.append(0, alarms[0] / len(truth)), np.append(0, hits[0] / boxes))
-        for name, (hits, alarms, boxes) in drawn.items()
-    }
-    rates = np.unique(np.concatenate([[1 / len(truth)], *(false for false, _ in curves.values())]))
-    rates = rates[rates > 0]
+def froc_curves(truth: Truth, predictions: Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Trace false alarms an image and recall, from (0, 0), for each finding present; "mean" is read at every rate."""
+    ranks, everyone = froc_ranks(truth, predictions), np.ones((1, len(truth)))
+    curves = {}
+    for name, ranked in ranks.items():
+        if ranked.boxes.any():
+            hits, alarms, boxes = ranked.cumulative(everyone)
+            curves[name] = np.append(0, alarms[0] / len(truth)), np.append(0, hits[0] / boxes)
+    rates = np.unique(np.concatenate([[1 / len(truth)], *(false[false > 0] for false, _ in curves.values())]))
     return {**curves, "mean": (np.append(0, rates), np.append(0, mean_recall(ranks, everyone, rates)[0]))}
 
 
 def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] | np.ndarray = RATES) -> np.ndarray:
     """Recall of one finding at each rate, for every row of weights (r, images); (r, rates), NaN without a true box."""
     hits, alarms, boxes = ranked.cumulative(weights)
-    if not len(ranked.image):
-        return np.repeat(ratio(0, boxes)[:, None], len(rates), axis=1)
+    hits, alarms = (np.pad(count, ((0, 0), (1, 0))) for count in (hits, alarms))  # from 0 on
     alarms /= weights.sum(1, keepdims=True)
     last = alarms[:, -1:]
     reached = np.stack([(alarms >= np.minimum(rate, last)).argmax(1) for rate in rates], axis=1)

@@ -10,10 +10,14 @@ Welsh, "Bootstrapping clustered data", J. R. Stat. Soc. B 69 (2007), for the clu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from chestlib.errors import ChestlibError
+
+Clusters: TypeAlias = Sequence[Any] | np.ndarray
+"""The patient of each image."""
 
 LEVEL = 0.95
 CHUNK = 250
@@ -23,7 +27,18 @@ CHUNK = 250
 def ratio(part: np.ndarray | float, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, NaN where `whole` is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+    out: np.ndarray = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=out, where=whole != 0)
+    return out
+
+
+def rates(hits: np.ndarray, true: np.ndarray, called: np.ndarray) -> dict[str, np.ndarray]:
+    """Recall, precision (0 where nothing is called) and f1 of counts of one shape; NaN where they are not defined."""
+    return {
+        "recall": ratio(hits, true),
+        "precision": np.nan_to_num(ratio(hits, called)),
+        "f1": ratio(2 * hits, true + called),
+    }
 
 
 def mean_present(values: np.ndarray) -> np.ndarray:
@@ -31,7 +46,7 @@ def mean_present(values: np.ndarray) -> np.ndarray:
     return ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(-1))
 
 
-def patient_weights(clusters: Sequence, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def patient_weights(clusters: Clusters, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each image is drawn when its cluster is drawn with replacement; (resamples, images) float64.
 
     Examples
@@ -48,7 +63,7 @@ def patient_weights(clusters: Sequence, resamples: int, rng: np.random.Generator
 
 def bootstrap_intervals(
     statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-    clusters: Sequence,
+    clusters: Clusters,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
+from chestlib.data import Record
 from chestlib.detections import Detections
+from chestlib.errors import ChestlibError
+
+Truth: TypeAlias = Sequence[Record]
+"""Every image that was to be examined, those without a box too."""
+
+Predictions: TypeAlias = Mapping[str, Detections]
+"""Detections by file name."""
 
 IOU = 0.5
+
+
+def in_order(truth: Truth, predictions: Predictions) -> list[Detections]:
+    """List the detections of every image of the truth, empty ones for an image without an entry."""
+    if not truth:
+        raise ChestlibError("no images to evaluate; the truth is empty")
+    nothing = Detections.empty()
+    return [predictions.get(record.file_name, nothing) for record in truth]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +65,8 @@ def overlap(boxes: np.ndarray, others: np.ndarray, edge: float = 0.0) -> np.ndar
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     common = np.maximum(high - low + edge, 0).prod(2)
     area, other = ((b[:, 2:] - b[:, :2] + edge).prod(1) for b in (boxes, others))
-    return common / (area[:, None] + other - common)
+    iou: np.ndarray = common / (area[:, None] + other - common)
+    return iou
 
 
 def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detections, iou: float = IOU) -> Match:
@@ -80,7 +99,7 @@ def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detecti
 
 
 def first_claims(claims: np.ndarray) -> np.ndarray:
-    """True where a claim (a box index, -1 for none) appears for the first time; (n,) gives (n,) bool."""
+    """Mark where a claim (a box index, -1 for none) appears for the first time; (n,) gives (n,) bool."""
     first = np.zeros(len(claims), bool)
     first[np.unique(claims, return_index=True)[1]] = True
     return first & (claims >= 0)
@@ -88,21 +107,11 @@ def first_claims(claims: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """The detections of one finding over all images, best score first.
+    """The detections of one finding over all images, best score first."""
 
-    Attributes
-    ----------
-    image : (n,) int64
-        Index of the image.
-    hit : (n,) bool
-        Else a false alarm.
-    boxes : (images,) int64
-        True boxes to be found in each image.
-    """
-
-    image: np.ndarray
-    hit: np.ndarray
-    boxes: np.ndarray
+    image: np.ndarray  # (n,) int64, index of the image
+    hit: np.ndarray  # (n,) bool, else a false alarm
+    boxes: np.ndarray  # (images,) int64, true boxes to be found in each image
 
     def cumulative(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Hits and false alarms down to each rank, (r, n) each, and true boxes (r,), when images weigh (r, images)."""

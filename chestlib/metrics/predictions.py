@@ -49,26 +49,18 @@ def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detecti
         non-finite box, or a score outside [0, 1]; the line names the file and the image.
     """
     path = Path(path)
-    if path.is_dir() and (path / "predictions.json").is_file():
+    if (path / "predictions.json").is_file():
         path = path / "predictions.json"
-    if path.is_dir():
-        found = _read_folder(path, file_names)
-    else:
-        data = read_json(path)
-        if isinstance(data, dict) and data.keys() == {"val", "test"}:  # a detector's run
-            if not isinstance(data["test"], dict):
-                raise ChestlibError(f"{path}: test: expected an object from file name to detections")
-            found = {
-                name: _parse(Detections.from_list, items, f"{path}: {name}") for name, items in data["test"].items()
-            }
-        elif isinstance(data, dict):
-            found = {name: _parse(_challenge, items, f"{path}: {name}") for name, items in data.items()}
-        elif _all_hold(data, "image_id"):
-            found = _read_coco(data, path, file_names)
-        elif _all_hold(data, "file", "detections"):
-            found = _read_own(data, path, file_names)
-        else:
-            raise ChestlibError(f"{path}: not a form of predictions known here; expected {FORMS}")
+    parse, lists = _recognise(path, file_names)
+    found = {}
+    for name, items in lists.items():
+        where = path / f"{PurePosixPath(name).stem}.json" if path.is_dir() else f"{path}: {name}"
+        try:
+            found[name] = parse(items)
+        except ChestlibError as error:
+            raise ChestlibError(f"{where}: {error}") from None
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise ChestlibError(f"{where}: not a list of detections ({error}); expected {FORMS}") from None
     unknown = sorted(found.keys() - set(file_names))
     if unknown:  # a wrong name must not pass for an image without detections
         raise ChestlibError(
@@ -78,22 +70,39 @@ def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detecti
     return found
 
 
+def _recognise(path: Path, file_names: Sequence[str]) -> tuple[Callable[[Any], Detections], dict[str, Any]]:
+    """Find the form: what parses the detections of one image, and those of each image by its name."""
+    if path.is_dir():
+        return _challenge, _read_folder(path, file_names)
+    data = read_json(path)
+    if isinstance(data, dict) and data.keys() == {"val", "test"}:  # a detector's run
+        if not isinstance(data["test"], dict):
+            raise ChestlibError(f"{path}: test: expected an object from file name to detections")
+        return Detections.from_list, data["test"]
+    if isinstance(data, dict):
+        return _challenge, data
+    if _all_hold(data, "image_id"):
+        return _coco, _by_image_id(data, path, file_names)
+    if _all_hold(data, "file", "detections"):
+        return Detections.from_list, _by_file(data, path, file_names)
+    raise ChestlibError(f"{path}: not a form of predictions known here; expected {FORMS}")
+
+
 def _all_hold(data: Any, *keys: str) -> bool:
     return isinstance(data, list) and all(isinstance(item, dict) and item.keys() >= set(keys) for item in data)
 
 
-def _read_folder(folder: Path, file_names: Sequence[str]) -> dict[str, Detections]:
+def _read_folder(folder: Path, file_names: Sequence[str]) -> dict[str, Any]:
     files = sorted(folder.glob("*.json"))
     if not files:
         raise ChestlibError(f"{folder}: holds no JSON file; expected one for each image, named like it")
     names = {PurePosixPath(name).stem: name for name in file_names}
     if len(names) < len(file_names):
         raise ChestlibError(f"{folder}: images of the truth share a stem; give predictions as one JSON object instead")
-    lists = {file: read_json(file) if file.stat().st_size else [] for file in files}
-    return {names.get(file.stem, file.stem): _parse(_challenge, items, f"{file}") for file, items in lists.items()}
+    return {names.get(file.stem, file.stem): read_json(file) if file.stat().st_size else [] for file in files}
 
 
-def _read_own(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Detections]:
+def _by_file(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Any]:
     known, found = set(file_names), {}
     for item in items:
         name = str(item["file"])
@@ -101,21 +110,14 @@ def _read_own(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]
         if name in found:
             raise ChestlibError(f"{path}: {name} is listed twice; one entry an image")
         if not item.get("error"):
-            found[name] = _parse(Detections.from_list, item["detections"], f"{path}: {name}")
+            found[name] = item["detections"]
     return found
 
 
-def _read_coco(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Detections]:
+def _by_image_id(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Any]:
     if wrong := [item["image_id"] for item in items if not isinstance(item["image_id"], (int, str))]:
         raise ChestlibError(f"{path}: image_id {wrong[0]!r} is neither a number nor a name")
-    names = _names_of_ids({item["image_id"] for item in items}, path, file_names)
-    own: dict[str, list[dict[str, Any]]] = {name: [] for name in file_names}
-    for item in items:
-        own[names[item["image_id"]]].append(item)
-    return {name: _parse(_coco, results, f"{path}: {name}") for name, results in own.items()}
-
-
-def _names_of_ids(ids: set[Any], path: Path, file_names: Sequence[str]) -> dict[Any, str]:
+    ids = {item["image_id"] for item in items}
     places = dict(enumerate(file_names, start=1))
     stems = {int(stem): name for name in file_names if (stem := PurePosixPath(name).stem).isdecimal()}
     readings = [names for names in (places, stems) if ids <= names.keys()]
@@ -129,34 +131,24 @@ def _names_of_ids(ids: set[Any], path: Path, file_names: Sequence[str]) -> dict[
             f"{path}: image_id fits both the position in the truth and the number in the file name, and they differ; "
             "give predictions as one JSON object from file name to list"
         )
-    return readings[0]
+    own: dict[str, Any] = {name: [] for name in file_names}
+    for item in items:
+        own[readings[0][item["image_id"]]].append(item)
+    return own
 
 
 def _challenge(items: list[dict[str, list[float]]]) -> Detections:
     pairs = [pair for item in items for pair in item.items()]
-    unknown = [name for name, _ in pairs if name not in _ID]
-    if unknown:
+    if unknown := [name for name, _ in pairs if name not in _ID]:
         raise ChestlibError(f"unknown finding {unknown[0]!r}; known are {', '.join(ID)}")
-    rows = [[x1, y1, x2, y2, score] for _, (x1, y1, x2, y2, score) in pairs]
-    return _detections([row[:4] for row in rows], [_ID[name] for name, _ in pairs], [row[4] for row in rows])
+    rows = np.array([row for _, row in pairs], float).reshape(len(pairs), 5)
+    return Detections(rows[:, :4], np.array([_ID[name] for name, _ in pairs]), rows[:, 4])
 
 
 def _coco(items: list[dict[str, Any]]) -> Detections:
-    unknown = [item["category_id"] for item in items if item["category_id"] not in NAME]
-    if unknown:
+    labels = [item["category_id"] for item in items]
+    if unknown := [label for label in labels if label not in NAME]:
         raise ChestlibError(f"unknown category {unknown[0]!r}; the findings are 1..{len(ID)}, alphabetically")
-    boxes = [[x, y, x + width, y + height] for x, y, width, height in (item["bbox"] for item in items)]
-    return _detections(boxes, [item["category_id"] for item in items], [item["score"] for item in items])
-
-
-def _detections(boxes: list[list[float]], labels: list[int], scores: list[float]) -> Detections:
-    return Detections(np.array(boxes, np.float32), np.array(labels, np.int64), np.array(scores, np.float32))
-
-
-def _parse(parse: Callable[[Any], Detections], items: Any, where: str) -> Detections:
-    try:
-        return parse(items)
-    except ChestlibError as error:
-        raise ChestlibError(f"{where}: {error}") from None
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ChestlibError(f"{where}: not a list of detections ({error}); expected {FORMS}") from None
+    boxes = np.array([item["bbox"] for item in items], float).reshape(len(items), 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return Detections(boxes, np.array(labels), np.array([item["score"] for item in items]))

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from chestlib.data import Record
-from chestlib.detections import Detections
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.binary import ranking
-from chestlib.metrics.intervals import ratio
+from chestlib.metrics.intervals import rates, ratio
+from chestlib.metrics.matching import Predictions, Truth, in_order
 
 DEFAULT_THRESHOLD = 0.5
 """Where no validation part has chosen one."""
 
 
-def present(truth: Sequence[Record]) -> np.ndarray:
+def present(truth: Truth) -> np.ndarray:
     """Which findings each image holds; (images, findings) bool."""
     return np.array([[ID[name] in r.labels for name in FINDINGS] for r in truth], bool).reshape(-1, len(FINDINGS))
 
 
-def best_scores(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> np.ndarray:
+def best_scores(truth: Truth, predictions: Predictions) -> np.ndarray:
     """Score of the best box per image and finding, -1 without one; (images, findings)."""
     best = np.full((len(truth), len(FINDINGS)), -1.0)
-    for row, record in zip(best, truth, strict=True):
-        if (detections := predictions.get(record.file_name)) is not None:
-            np.maximum.at(row, detections.labels - 1, detections.scores)
+    for row, detections in zip(best, in_order(truth, predictions), strict=True):
+        np.maximum.at(row, detections.labels - 1, detections.scores)
     return best
 
 
-def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detections]) -> dict[str, float]:
-    """The threshold of each finding with the best image-level F1; to be chosen on a validation part.
+def choose_thresholds(truth: Truth, predictions: Predictions) -> dict[str, float]:
+    """Choose the threshold of each finding with the best image-level F1, on a validation part.
 
     Only thresholds that call at most twice as many images as hold the finding: where a detector knows nothing, the best
     F1 is that of calling everyone. A finding without a true or a predicted box there, or without such a threshold,
@@ -49,9 +47,7 @@ def choose_thresholds(truth: Sequence[Record], predictions: Mapping[str, Detecti
     return chosen
 
 
-def called(
-    truth: Sequence[Record], predictions: Mapping[str, Detections], thresholds: Mapping[str, float]
-) -> np.ndarray:
+def called(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> np.ndarray:
     """Which findings are called present in each image; (images, findings) bool."""
     return best_scores(truth, predictions) >= [thresholds[name] for name in FINDINGS]
 
@@ -65,11 +61,6 @@ def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) ->
     ----------
     truth, call : (images, findings) bool
     """
-    tp, fp, fn, tn = (weights @ cell for cell in (truth & call, ~truth & call, truth & ~call, ~truth & ~call))
-    scores = {
-        "accuracy": ratio(tp + tn, weights.sum(1, keepdims=True)),
-        "recall": ratio(tp, tp + fn),
-        "precision": np.nan_to_num(ratio(tp, tp + fp)),
-        "f1": ratio(2 * tp, 2 * tp + fp + fn),
-    }
-    return {name: np.where(tp + fn > 0, value, np.nan) for name, value in scores.items()}
+    right, hits, true, calls = (weights @ cell for cell in (truth == call, truth & call, truth, call))
+    scores = {"accuracy": ratio(right, weights.sum(1, keepdims=True)), **rates(hits, true, calls)}
+    return {name: np.where(true > 0, value, np.nan) for name, value in scores.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 SIZE = 1024
 """Side of the image in which everything is designed, px; other sizes are this picture, resized."""
@@ -55,7 +56,7 @@ class View:
     @property
     def matrix(self) -> np.ndarray:
         """Affine map (2, 3) from the canonical frame to the image."""
-        c, s = np.cos(np.radians(self.angle)) * self.scale, np.sin(np.radians(self.angle)) * self.scale
+        c, s = (turn(np.radians(self.angle)) * self.scale for turn in (np.cos, np.sin))
         pivot = 320.0  # the middle of the lungs stays in the middle of the image
         x, y = 512 + self.shift[0], 470 + self.shift[1]
         return np.array([[c, -s, x + s * pivot], [s, c, y - c * pivot]])
@@ -121,13 +122,12 @@ class Frame:
     def grid(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Canonical u and v of the pixels of a (size, size) image, float32."""
         m = self.view.matrix
-        inverse = np.linalg.inv(m[:, :2])
-        x = (np.arange(size) + 0.5) * (SIZE / size)
-        u = inverse[0, 0] * (x[None] - m[0, 2]) + inverse[0, 1] * (x[:, None] - m[1, 2])
-        v = inverse[1, 0] * (x[None] - m[0, 2]) + inverse[1, 1] * (x[:, None] - m[1, 2])
+        along = (np.arange(size) + 0.5) * (SIZE / size)
+        x, y = along[None] - m[0, 2], along[:, None] - m[1, 2]
+        u, v = (a * x + b * y for a, b in np.linalg.inv(m[:, :2]))
         return u.astype(np.float32), v.astype(np.float32)
 
-    def lung_point(self, side: int, s, t) -> np.ndarray:
+    def lung_point(self, side: int, s: ArrayLike, t: ArrayLike) -> np.ndarray:
         """Lung coordinates to image pixels (..., 2); side -1 is the left of the image, +1 the right."""
         u = side * (self.anatomy.gap + np.asarray(s, float) * self.anatomy.lung_width)
         return self.to_image(np.stack([u, np.asarray(t, float) * self.height], axis=-1))
@@ -139,7 +139,7 @@ class Frame:
         base[1:, 1] = 1 - (1 - base[1:, 1]) * self.anatomy.dome
         base[1:, 1] += 0.016 if side > 0 else -0.012  # the liver lifts the right dome
         outline = np.concatenate([_LATERAL, base, _MEDIAL])
-        outline = outline + 0.006 * rng.normal(size=outline.shape)
+        outline += 0.006 * rng.normal(size=outline.shape)
         return self.lung_point(side, *smooth(outline).T)
 
     def rib(self, side: int, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +166,7 @@ class Frame:
 
 
 def smooth(points: np.ndarray, n: int = 8, closed: bool = True) -> np.ndarray:
-    """A Catmull-Rom curve through the points (k, 2), n samples a span."""
+    """Draw a Catmull-Rom curve through the points (k, 2), n samples a span."""
     points = np.asarray(points, float)
     if closed:
         p = np.concatenate([points[-1:], points, points[:2]])

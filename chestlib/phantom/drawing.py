@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -18,23 +19,22 @@ def _fixed(points: np.ndarray, size: int) -> np.ndarray:
     return np.round((np.asarray(points) * (size / SIZE) - 0.5) * 16).astype(np.int32)  # 4 fractional bits
 
 
-def fill(outlines: list[np.ndarray], size: int = HALF) -> np.ndarray:
-    """Polygons (n, 2), filled: (size, size) float32 in [0, 1]."""
-    mask = np.zeros((size, size), np.uint8)
-    for outline in outlines:
-        cv2.fillPoly(mask, [_fixed(outline, size)], 255, cv2.LINE_AA, 4)
-    return mask.astype(np.float32) / 255
-
-
-def bands(curves: list[tuple[np.ndarray, float, float]], size: int = HALF) -> np.ndarray:
-    """Strokes (points (n, 2), width px, value in [0, 1]) of any width, later over earlier: (size, size) float32."""
+def fill(outlines: list[np.ndarray], size: int = HALF, values: Iterable[float] = repeat(1.0)) -> np.ndarray:
+    """Polygons (n, 2), filled with values in [0, 1], later over earlier: (size, size) float32."""
     layer = np.zeros((size, size), np.uint8)
-    for points, width, value in curves:
-        along = np.gradient(points, axis=0)
-        across = np.stack([-along[:, 1], along[:, 0]], 1) / (np.hypot(*along.T)[:, None] + 1e-6) * (width / 2)
-        outline = np.concatenate([points + across, (points - across)[::-1]])
+    for outline, value in zip(outlines, values, strict=False):
         cv2.fillPoly(layer, [_fixed(outline, size)], round(255 * value), cv2.LINE_AA, 4)
     return layer.astype(np.float32) / 255
+
+
+def bands(curves: list[tuple[np.ndarray, float, float]]) -> np.ndarray:
+    """Strokes (points (n, 2), width px, value in [0, 1]) of any width, later over earlier: (512, 512) float32."""
+    outlines = []
+    for points, width, _ in curves:
+        along = np.gradient(points, axis=0)
+        across = np.stack([-along[:, 1], along[:, 0]], 1) / (np.hypot(*along.T)[:, None] + 1e-6) * (width / 2)
+        outlines.append(np.concatenate([points + across, (points - across)[::-1]]))
+    return fill(outlines, values=[value for _, _, value in curves])
 
 
 def lines(strokes: list[tuple[Sequence[np.ndarray] | np.ndarray, int, float]]) -> np.ndarray:
@@ -58,7 +58,7 @@ def dome(outline: np.ndarray, radius: float) -> np.ndarray:
 
 
 def enlarge(layer: np.ndarray) -> np.ndarray:
-    """A layer at the design size."""
+    """Bring a layer to the design size."""
     return cv2.resize(layer, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
 
 
@@ -78,6 +78,6 @@ def _bank() -> np.ndarray:
 
 
 def texture(rng: np.random.Generator) -> np.ndarray:
-    """A random cut (1024, 1024), perhaps mirrored, out of one large field of smooth noise."""
+    """Take a random cut (1024, 1024), perhaps mirrored, out of one large field of smooth noise."""
     y, x = rng.integers(SIZE, size=2)
     return cv2.flip(_bank()[y : y + SIZE, x : x + SIZE], int(rng.integers(-1, 2)))

@@ -19,33 +19,20 @@ from chestlib.phantom.tissue import Chest
 
 @dataclass(frozen=True)
 class Exposure:
-    """A chest on film, without its findings.
+    """A chest on film, without its findings; every array is (1024, 1024) float32."""
 
-    Parameters
-    ----------
-    signal : (1024, 1024) float32
-        -log of primary beam and scatter together.
-    primary : (1024, 1024) float32
-        Share of the primary beam in it.
-    middle, slope, top, base : float
-        Of the characteristic curve: signal at its middle, steepness, lightest and darkest grey.
-    open : (1024, 1024) float32
-        0 outside the collimated field.
-    overlay : (1024, 1024) float32
-        Markers, leads and tubes, added to the grey.
-    noise : (1024, 1024) float32
-        In grey levels of 255.
-    """
-
-    signal: np.ndarray
-    primary: np.ndarray
-    middle: float
+    signal: np.ndarray  # -log of primary beam and scatter together
+    primary: np.ndarray  # share of the primary beam in it
+    middle: float  # of the characteristic curve: the signal at its middle
     slope: float
-    top: float
-    base: float
-    open: np.ndarray
-    overlay: np.ndarray
-    noise: np.ndarray
+    top: float  # lightest grey
+    base: float  # darkest grey
+    open: np.ndarray  # 0 outside the collimated field
+    overlay: np.ndarray  # markers, leads and tubes, added to the grey
+    noise: np.ndarray  # in grey levels of 255
+
+    def _curve(self, signal: np.ndarray) -> np.ndarray:
+        return self.base + (self.top - self.base) / (1 + np.exp((self.middle - signal) * self.slope))
 
     def grey(self, added: np.ndarray | None = None, at: tuple[slice, slice] = np.s_[:, :]) -> np.ndarray:
         """Grey levels (h, w) float32 in [0, 255] before noise, with some attenuation added there.
@@ -55,17 +42,16 @@ class Exposure:
         signal = self.signal[at]
         if added is not None:
             signal = signal - np.log1p(self.primary[at] * np.expm1(-added))
-        grey = self.base + (self.top - self.base) / (1 + np.exp((self.middle - signal) * self.slope))
-        return np.clip(grey + self.overlay[at], 0, 1) * self.open[at] * 255
+        return np.clip(self._curve(signal) + self.overlay[at], 0, 1) * self.open[at] * 255
 
     def gain(self, at: tuple[slice, slice]) -> np.ndarray:
         """Change of grey (h, w), 1 = white, with a little added attenuation there."""
-        grey = self.base + (self.top - self.base) / (1 + np.exp((self.middle - self.signal[at]) * self.slope))
+        grey = self._curve(self.signal[at])
         steep = self.slope * (grey - self.base) * (self.top - grey) / (self.top - self.base)
         return steep * self.primary[at]
 
     def develop(self, grey: np.ndarray) -> np.ndarray:
-        """The radiograph, (1024, 1024) uint8."""
+        """Add the noise; the radiograph, (1024, 1024) uint8."""
         return np.clip(grey + self.noise + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -78,7 +64,8 @@ def expose(frame: Frame, chest: Chest, rng: np.random.Generator) -> Exposure:
     tilt = rng.normal(0, 0.06, 2)
     ramp = np.linspace(-1, 1, SIZE, dtype=np.float32)
     signal = -np.log(both) + np.float32(tilt[0]) * ramp + np.float32(tilt[1]) * ramp[:, None]
-    field = _field(rng)
+    x0, y0, x1, y1, x2, y2, x3, y3 = np.maximum(rng.normal(-16, 22, 8), -8)
+    field = fill([np.array([(x0, y0), (SIZE - x1, y1), (SIZE - x2, SIZE - y2), (x3, SIZE - y3)])], SIZE)
     noise = rng.standard_normal((SIZE, SIZE), np.float32)
     grain = rng.uniform(0.5, 0.9)
     noise = blur(noise, grain) * np.float32(rng.uniform(2.0, 5.0) * (2 * grain))
@@ -93,10 +80,3 @@ def expose(frame: Frame, chest: Chest, rng: np.random.Generator) -> Exposure:
         overlay=overlay(frame, rng),
         noise=noise * field,
     )
-
-
-def _field(rng: np.random.Generator) -> np.ndarray:
-    edge = np.maximum(rng.normal(-16, 22, 8), -8)
-    x0, y0, x1, y1, x2, y2, x3, y3 = edge
-    corners = np.array([(x0, y0), (SIZE - x1, y1), (SIZE - x2, SIZE - y2), (x3, SIZE - y3)])
-    return fill([corners], SIZE)

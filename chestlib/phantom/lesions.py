@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -28,33 +29,32 @@ class Patch:
     rng: np.random.Generator
     angle: float  # direction of the nearest rib, radians from x to y
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.x.shape
-
     def noise(self, cell: float, octaves: int = 3) -> np.ndarray:
         """Smooth noise with structures of about `cell` px, standard deviation about 1."""
-        h, w = self.shape
+        h, w = self.x.shape
         n = 1 << int(np.ceil(np.log2(max(h, w, 16))))
         return fractal(self.rng, n, max(2, round(n / cell)), octaves, 0.55)[:h, :w]
 
     def inside(self, power: float = 2.0, wobble: float = 0.0) -> np.ndarray:
         """1 minus the superelliptic radius: > 0 inside the outline, which may wobble but touches all four sides."""
         x, y = self.x, self.y
-        if wobble:
-            waves = [(k, wobble / k**0.5, self.rng.uniform(0, 6.3)) for k in (2, 3, 5, 8)]
+        if not wobble:
+            return (1 - (np.abs(x) ** power + np.abs(y) ** power) ** (1 / power)).astype(np.float32)
+        waves = [(k, wobble / k**0.5, self.rng.uniform(0, 6.3)) for k in (2, 3, 5, 8)]
 
-            def edge(angle: np.ndarray) -> np.ndarray:
-                return np.asarray(1 + sum(a * np.cos(k * angle + at) for k, a, at in waves))
+        def edge(angle: np.ndarray) -> np.ndarray:
+            return np.asarray(1 + sum(a * np.cos(k * angle + at) for k, a, at in waves))
 
-            ring = np.linspace(-np.pi, np.pi, 180)
-            u, v = edge(ring) * np.cos(ring), edge(ring) * np.sin(ring)
-            x = np.where(x > 0, x * u.max(), -x * u.min())
-            y = np.where(y > 0, y * v.max(), -y * v.min())
-            radius = np.hypot(x, y) / edge(np.arctan2(y, x))
-        else:
-            radius = (np.abs(x) ** power + np.abs(y) ** power) ** (1 / power)
-        return (1 - radius).astype(np.float32)
+        ring = np.linspace(-np.pi, np.pi, 180)
+        u, v = edge(ring) * np.cos(ring), edge(ring) * np.sin(ring)
+        x = np.where(x > 0, x * u.max(), -x * u.min())
+        y = np.where(y > 0, y * v.max(), -y * v.min())
+        return (1 - np.hypot(x, y) / edge(np.arctan2(y, x))).astype(np.float32)
+
+    def ball(self, wobble: float) -> np.ndarray:
+        """Thickness of a ball that fills the patch, 1 in its middle."""
+        depth = np.clip(self.inside(wobble=wobble), 0, 1)
+        return np.sqrt(depth * (2 - depth))
 
 
 def _ramp(v: np.ndarray, width: float) -> np.ndarray:
@@ -64,18 +64,18 @@ def _ramp(v: np.ndarray, width: float) -> np.ndarray:
 
 
 def _mass(p: Patch) -> np.ndarray:
-    depth = np.clip(p.inside(wobble=0.09), 0, 1)
-    return p.rng.uniform(0.16, 0.36) * np.sqrt(depth * (2 - depth)) * (1 + 0.12 * p.noise(30))
+    ball = p.ball(0.09)
+    return p.rng.uniform(0.16, 0.36) * ball * (1 + 0.12 * p.noise(30))
 
 
 def _nodule(p: Patch) -> np.ndarray:
-    depth = np.clip(p.inside(wobble=0.05), 0, 1)
-    return p.rng.uniform(0.16, 0.34) * np.sqrt(depth * (2 - depth))
+    ball = p.ball(0.05)
+    return p.rng.uniform(0.16, 0.34) * ball
 
 
 def _calcification(p: Patch) -> np.ndarray:
     depth = np.clip(p.inside(wobble=0.12), 0, 1)
-    grains = _ramp(p.noise(max(5, min(p.shape) / 4), 2) + 0.5, 0.6)
+    grains = _ramp(p.noise(max(5, min(p.x.shape) / 4), 2) + 0.5, 0.6)
     return p.rng.uniform(1.4, 2.2) * np.sqrt(depth) * (0.35 + 0.65 * grains)
 
 
@@ -102,31 +102,29 @@ def _fibrosis(p: Patch) -> np.ndarray:
 
 
 def _fracture(p: Patch) -> np.ndarray:
-    h, w = p.shape
+    h, w = p.x.shape
     x, y = p.x * w / 2, p.y * h / 2
     c, s = np.cos(p.angle), np.sin(p.angle)
     along, across = c * x + s * y, c * y - s * x
-    side, size = np.sign(along), np.hypot(w, h)
-    shift = side * p.rng.uniform(7, 12) * p.rng.choice([-1, 1]) + np.abs(along) * p.rng.uniform(-0.15, 0.15)
+    shift = np.sign(along) * p.rng.uniform(7, 12) * p.rng.choice([-1, 1]) + np.abs(along) * p.rng.uniform(-0.15, 0.15)
     old = np.exp(-((across / 12) ** 6))
     new = np.exp(-(((across - shift) / 12) ** 6)) * _ramp(np.abs(along) - 2.5, 3)
     ends = np.exp(-(((np.abs(along) - 7) / 4) ** 2)) * new
     near = _ramp(p.inside(4), 0.25)
-    return near * (0.06 + 0.85 * (new - old) + 0.75 * ends) + 0.03 * near * (np.abs(along) < size)
+    return near * (0.06 + 0.85 * (new - old) + 0.75 * ends) + 0.03 * near
 
 
 def _pneumothorax(p: Patch) -> np.ndarray:
     bend = p.rng.uniform(1.55, 1.75)
     edge = (((p.x + 1) / bend) ** 2 + ((1 - p.y) / bend) ** 2) ** 0.5 - 1 + 0.02 * np.sin(4 * p.x + 3 * p.y)
     near = _ramp(1.01 - np.abs(p.x), 0.06) * _ramp(1.01 - np.abs(p.y), 0.06)
-    line = np.exp(-((edge * min(p.shape) * bend / 4 / 2.4) ** 2))
+    line = np.exp(-((edge * min(p.x.shape) * bend / 4 / 2.4) ** 2))
     return near * (-p.rng.uniform(0.62, 0.75) * _ramp(edge, 0.03) + 0.45 * line)
 
 
 def _atelectasis(p: Patch) -> np.ndarray:
-    h, w = p.shape
-    tilt = p.rng.uniform(-0.5, 0.5)
-    rise = p.y - tilt * p.x
+    h, w = p.x.shape
+    rise = p.y - p.rng.uniform(-0.5, 0.5) * p.x
     plates = sum(
         np.exp(-(((rise - at) * h / 2 / p.rng.uniform(6, 11)) ** 2))
         for at in p.rng.uniform(-0.5, 0.5, 1 + (h > 60) + (h > 140))
@@ -135,37 +133,28 @@ def _atelectasis(p: Patch) -> np.ndarray:
     return _ramp(p.inside(5), 0.15) * (0.14 + 0.52 * lobe + 0.75 * np.minimum(plates, 1.2))
 
 
-@dataclass(frozen=True)
-class _Style:
-    """How a finding is drawn.
+class _Style(NamedTuple):
+    """How a finding is drawn."""
 
-    Parameters
-    ----------
-    draw : callable
-        Patch to attenuation (h, w), or to a share of the air there.
-    fill : float
-        Share of the patch's sides that shows; its border fades away.
-    air : float, optional
-        The least air that a finding which replaces air (or adds to it, where negative) finds to replace; None for one
-        that does not.
-    """
+    draw: Callable[[Patch], np.ndarray]  # attenuation (h, w), or the share of the air there that is replaced
+    fill: float  # share of the patch's sides that shows; its border fades away
+    airy: bool = False  # replaces air, or adds to it where negative
 
-    draw: Callable[[Patch], np.ndarray]
-    fill: float
-    air: float | None = None
 
+_LEAST_AIR = 0.35
+"""What a finding that replaces air finds everywhere."""
 
 _STYLE: dict[str, _Style] = {
     "Atelectasis": _Style(_atelectasis, 0.94),
     "Calcification": _Style(_calcification, 0.84),
-    "Consolidation": _Style(_consolidation, 0.87, 0.35),
-    "Effusion": _Style(_effusion, 0.95, 0.35),
-    "Emphysema": _Style(_emphysema, 0.93, 0.35),
-    "Fibrosis": _Style(_fibrosis, 0.92, 0.35),
+    "Consolidation": _Style(_consolidation, 0.87, True),
+    "Effusion": _Style(_effusion, 0.95, True),
+    "Emphysema": _Style(_emphysema, 0.93, True),
+    "Fibrosis": _Style(_fibrosis, 0.92, True),
     "Fracture": _Style(_fracture, 0.91),
     "Mass": _Style(_mass, 0.97),
     "Nodule": _Style(_nodule, 0.95),
-    "Pneumothorax": _Style(_pneumothorax, 0.97, 0.35),
+    "Pneumothorax": _Style(_pneumothorax, 0.97, True),
 }
 
 
@@ -202,8 +191,7 @@ def draw(
         labels.append(lesion.label)
         added[at] += layer
     if boxes:
-        x1, y1 = np.min(boxes, 0)[:2]
-        x2, y2 = np.max(boxes, 0)[2:]
+        (x1, y1), (x2, y2) = np.min(boxes, 0)[:2], np.max(boxes, 0)[2:]
         at = np.s_[y1:y2, x1:x2]
         bare[at] = exposure.grey(added[at], at)
     return bare, np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64)
@@ -216,12 +204,11 @@ def _strength(box: tuple[float, ...], contrast: float, change: np.ndarray, bare:
     """
     x1, y1, x2, y2 = box
     w, h = 0.9 * (x2 - x1), 0.9 * (y2 - y1)  # the ring reaches 1.8 half sides out
-    top, left = max(int(y1 - h / 2), 0), max(int(x1 - w / 2), 0)
-    around = np.s_[top : int(y2 + h / 2) + 1, left : int(x2 + w / 2) + 1]
-    yy, xx = np.mgrid[around[0].start : min(around[0].stop, SIZE), around[1].start : min(around[1].stop, SIZE)]
-    r = 2 * np.hypot((xx + 0.5 - (x1 + x2) / 2) / (x2 - x1), (yy + 0.5 - (y1 + y2) / 2) / (y2 - y1))
-    area, ring = bare[around], (r >= 1.1) & (r <= 1.8)
-    inner = r <= 0.5
+    rows, columns = (slice(max(int(v), 0), int(u) + 1) for v, u in ((y1 - h / 2, y2 + h / 2), (x1 - w / 2, x2 + w / 2)))
+    area, middles = bare[rows, columns], np.arange(SIZE) + 0.5
+    x, y = middles[columns] - (x1 + x2) / 2, middles[rows, None] - (y1 + y2) / 2
+    r = 2 * np.hypot(x / (x2 - x1), y / (y2 - y1))
+    inner, ring = r <= 0.5, (r >= 1.1) & (r <= 1.8)
     middle = change[tuple(slice(n // 4, -(n // 4)) for n in change.shape)]
     if not (inner.any() and ring.any() and middle.size) or middle.mean() < 0.5:
         return 1.0
@@ -239,7 +226,7 @@ def _layer(lesion: Lesion, chest: Chest, exposure: Exposure, frame: Frame, at: t
     angle = angle if lesion.side > 0 else np.pi - angle  # x runs to lateral
     style = _STYLE[NAME[lesion.label]]
     layer = style.draw(Patch(x, y, np.random.default_rng(lesion.seed), angle))
-    if style.air is not None:
-        layer = layer * np.maximum(chest.air[at], style.air)
+    if style.airy:
+        layer = layer * np.maximum(chest.air[at], _LEAST_AIR)
     # Readers box what they see: where the film is flat, only denser lesions are among the annotated.
     return (layer * np.clip(0.27 / np.maximum(exposure.gain(at), 1e-3), 0.7, 4)).astype(np.float32)

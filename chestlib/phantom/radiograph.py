@@ -41,18 +41,14 @@ class Visit:
 
 
 def plan_visit(visit: Visit) -> tuple[Frame, list[Lesion], np.random.Generator]:
-    """What a visit will show, before anything is drawn: the chest in its view, the lesions, the rest of the chance."""
-    frame = Frame(
-        sample_anatomy(np.random.default_rng([*visit.patient, 0])),
-        sample_view(np.random.default_rng([*visit.patient, 1, visit.number])),
-    )
-    rng = np.random.default_rng([*visit.patient, 2, visit.number])
-    lesions = sample_lesions(rng, *_spread(visit), frame)
-    return frame, lesions, np.random.default_rng([*visit.patient, 3, visit.number])
+    """Plan what a visit will show, before it is drawn: the chest in its view, the lesions, the rest of the chance."""
+    view, lesions, rest = (np.random.default_rng([*visit.patient, k, visit.number]) for k in (1, 2, 3))
+    frame = Frame(sample_anatomy(np.random.default_rng([*visit.patient, 0])), sample_view(view))
+    return frame, sample_lesions(lesions, _spread(visit), frame), rest
 
 
-def _spread(visit: Visit) -> tuple[list[str], dict[str, float]]:
-    """The findings of an image, and the quantile of size that each one's next box is due.
+def _spread(visit: Visit) -> dict[str, float]:
+    """Choose the findings of an image, each with the quantile of size that its next box is due.
 
     The golden ratio spreads the findings over the images of a series, and the sizes over those with the finding.
     """
@@ -60,8 +56,7 @@ def _spread(visit: Visit) -> tuple[list[str], dict[str, float]]:
     offset, *sizes = np.random.default_rng([*visit.patient[:-1], 4, first]).random(1 + len(FINDINGS))
     shown = findings_at((offset + np.arange(visit.index - first + 1) * GOLDEN) % 1)
     due = (np.array(sizes) + shown[:-1].sum(0) * GOLDEN) % 1
-    here = np.flatnonzero(shown[-1])
-    return [FINDINGS[i] for i in here], {FINDINGS[i]: float(due[i]) for i in here}
+    return {FINDINGS[i]: float(due[i]) for i in np.flatnonzero(shown[-1])}
 
 
 def render_visit(visit: Visit, size: int = SIZE, findings: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from chestlib.phantom.anatomy import Frame, smooth
-from chestlib.phantom.drawing import HALF, bands, blur, fill
+from chestlib.phantom.drawing import bands, blur, fill
 
 
 def skeleton(frame: Frame, rng: np.random.Generator) -> np.ndarray:
-    """Ribs, spine, clavicles, scapulae and upper arms: (512, 512) float32.
-
-    Parameters
-    ----------
-    frame : Frame
-    rng : Generator
-        Of the patient.
-    """
+    """Ribs, spine, clavicles, scapulae and upper arms: (512, 512) float32; `rng` is that of the patient."""
     density = np.exp(0.15 * rng.normal())
-    bones = _ribs(frame) + _spine(frame, rng) + _shoulders(frame, rng)
-    return density * blur(bones, 0.6)
+    return density * blur(_ribs(frame) + _spine(frame, rng) + _shoulders(frame, rng), 0.6)
 
 
 def _ribs(frame: Frame) -> np.ndarray:
@@ -62,8 +54,7 @@ def _shoulders(frame: Frame, rng: np.random.Generator) -> np.ndarray:
     for side in (-1, 1):
         inner = side * 32 + view.turn * 1.5
         knots = [(0, 74), (70, 52), (150, 34), (230, 10), (300, -6 + lift), (wide - 30, -2 + lift)]
-        line = smooth(np.array(knots) * (side, 1) + (inner, 0), closed=False)
-        line = frame.to_image(line)
+        line = frame.to_image(smooth(np.array(knots) * (side, 1) + (inner, 0), closed=False))
         strokes += [(line, 1.15 * width, 1.0), (line, 1.15 * width - 9, 0.62)]
         # Scapula: a blade whose medial border and spine show, pulled off the lung by the raised shoulders.
         x = wide - 16 + 24 * rng.normal() + 0.15 * view.arm
@@ -80,5 +71,4 @@ def _shoulders(frame: Frame, rng: np.random.Generator) -> np.ndarray:
         shaft = np.array([(x + 12, y + 20), (x + 20 + 0.2 * view.arm, y + 240), (x + 30 + view.arm, y + 900)])
         shaft = frame.to_image(smooth(shaft * (side, 1), closed=False))
         strokes += [(shaft, 46.0, 0.7), (shaft, 28.0, 0.4)]
-    bone = 0.5 * bands(strokes)
-    return bone + 0.10 * blur(fill(flats, HALF), 1.5) + 0.25 * blur(fill(heads, HALF), 1.5)
+    return 0.5 * bands(strokes) + 0.10 * blur(fill(flats), 1.5) + 0.25 * blur(fill(heads), 1.5)

@@ -26,39 +26,27 @@ LUNG = 0.26
 
 @dataclass(frozen=True)
 class Chest:
-    """Line integrals through a chest without findings.
-
-    Parameters
-    ----------
-    attenuation : (1024, 1024) float32
-    air : (1024, 1024) float32
-        The part of it that the lungs' air takes away, >= 0.
-    """
+    """Line integrals through a chest without findings, (1024, 1024) float32."""
 
     attenuation: np.ndarray
-    air: np.ndarray
+    air: np.ndarray  # the part of it that the lungs' air takes away, >= 0
 
 
 def project(frame: Frame) -> Chest:
     """Line integrals through one patient in one view."""
     a = frame.anatomy
     rng = np.random.default_rng([a.texture, 1])
-    body = _body(frame)
     heart, branches = dome(_mediastinum(frame), 34), vessels(frame, rng)
     lungs = np.maximum(dome(frame.lung(-1), 165), dome(frame.lung(1), 165))
     lungs *= (1 - 0.8 * heart) * (1 - 0.5 * _hila(frame, rng))
     lungs = blur(lungs, 0.8)
     air = MU * (1 - LUNG) * 0.72 * a.depth * lungs
-    tissue = MU * body + skeleton(frame, rng)
+    tissue = MU * _body(frame) + skeleton(frame, rng)
     tissue += _front(frame, rng)
-    trachea = blur(bands([(_trachea(frame), 34 * frame.view.scale, 1.0)]), 1.4)
-    gas = _stomach(frame, rng)
-    air_elsewhere = 0.26 * trachea + gas
+    air_elsewhere = 0.26 * _trachea(frame) + _stomach(frame, rng)
     air, rest = enlarge(air), enlarge(np.maximum(tissue - air_elsewhere, 0.1 * tissue))
-    inside = np.minimum(air, 1)
-    cloud = texture(rng)
-    total = np.maximum(rest - air, 0.06 * rest) + inside * (branches + 0.04 * cloud) + 0.010 * rest * texture(rng)
-    return Chest(total, air)
+    cloud = np.minimum(air, 1) * (branches + 0.04 * texture(rng))
+    return Chest(np.maximum(rest - air, 0.06 * rest) + cloud + 0.010 * rest * texture(rng), air)
 
 
 def _body(frame: Frame) -> np.ndarray:
@@ -115,26 +103,24 @@ def _hila(frame: Frame, rng: np.random.Generator) -> np.ndarray:
 
 
 def _trachea(frame: Frame) -> np.ndarray:
-    h = frame.height
-    x = 0.5 * frame.view.turn
+    x, h = 0.5 * frame.view.turn, frame.height
     points = [(x, -0.5 * h), (x, -0.1 * h), (x - 4, 0.12 * h), (x - 8, 0.29 * h)]
-    return frame.to_image(smooth(np.array(points), closed=False))
+    line = frame.to_image(smooth(np.array(points), closed=False))
+    return blur(bands([(line, 34 * frame.view.scale, 1.0)]), 1.4)
 
 
 def _stomach(frame: Frame, rng: np.random.Generator) -> np.ndarray:
     """Gas under the left dome."""
     t = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    s, r = rng.uniform(0.25, 0.6), rng.uniform(0.08, 0.2)
-    shape = np.stack(
-        [s + r * np.cos(t), 0.985 + 0.01 * rng.normal() + 0.32 * r * np.sin(t) * (1 + 0.2 * np.cos(3 * t))], 1
-    )
+    s, r, level = rng.uniform(0.25, 0.6), rng.uniform(0.08, 0.2), 0.985 + 0.01 * rng.normal()
+    shape = np.stack([s + r * np.cos(t), level + 0.32 * r * np.sin(t) * (1 + 0.2 * np.cos(3 * t))], 1)
     return rng.choice([0.0, 0.5, 0.9]) * dome(frame.lung_point(1, *smooth(shape, 4).T), 24)
 
 
 def _front(frame: Frame, rng: np.random.Generator) -> np.ndarray:
     """Breasts or pectoral muscles."""
     a = frame.anatomy
-    total = np.zeros((512, 512), np.float32)
+    total = np.zeros((HALF, HALF), np.float32)
     t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     for side in (-1, 1):
         wobble = 0.03 * rng.normal(size=2)

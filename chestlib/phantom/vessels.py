@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from chestlib.phantom.anatomy import Frame
@@ -22,8 +24,8 @@ def vessels(frame: Frame, rng: np.random.Generator) -> np.ndarray:
     return 0.9 * blur(lines([(at, w, min(0.9, 0.05 + 0.035 * w)) for w, at in sorted(strokes.items())]), 0.7)
 
 
-def _tree(rng: np.random.Generator, hilum: tuple[float, float]):
-    """Generations of vessels, in lung coordinates: points (n, 7, 2) and width (n,) int, in px."""
+def _tree(rng: np.random.Generator, hilum: tuple[float, float]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Draw generations of vessels, in lung coordinates: points (n, 7, 2) and width (n,) int, in px."""
     heading = np.concatenate([rng.uniform(-1.45, -0.5, 4), rng.uniform(-0.5, 0.5, 3), rng.uniform(0.5, 1.5, 6)])
     n = len(heading)
     at = hilum + rng.normal(0, 0.03, (n, 2))

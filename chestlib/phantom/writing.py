@@ -84,7 +84,7 @@ def write(
             if progress:
                 progress(len(records), len(jobs))
     for part in ("train", "test"):
-        own = [record for record, job in zip(records, jobs, strict=True) if job.path.parent.name == f"{part}_data"]
+        own = [record for record in records if record.path and record.path.parent.name == f"{part}_data"]
         write_annotations(own, out / f"{part}.json")
     write_patients({record.file_name: record.patient for record in records}, out / PATIENTS)
     write_atomically(out / PHANTOM, json.dumps(settings) + "\n")
@@ -93,19 +93,18 @@ def write(
 
 
 def _is_whole(out: Path, settings: dict[str, object]) -> bool:
-    """True for a finished phantom of these settings; False where one may begin or go on; else an error."""
+    """Tell a finished phantom of these settings (True) from a place to begin or go on; anything else is an error."""
     seal, begun = out / PHANTOM, out / UNFINISHED_PHANTOM
     if out.exists() and not out.is_dir():
         raise ChestlibError(f"{out}: is a file; name a folder for the phantom")
     for half in out.glob(f".{begun.name}.*.part"):  # killed at its first write
         half.unlink(missing_ok=True)
-    if seal.exists() or begun.exists():
-        mark = seal if seal.exists() else begun
-        if read_json(mark) != settings:
-            raise ChestlibError(f"{mark}: of a phantom of other settings; delete {out} or name another folder")
-    elif out.exists() and any(out.iterdir()):
+    mark = seal if seal.exists() else begun
+    if mark.exists() and read_json(mark) != settings:
+        raise ChestlibError(f"{mark}: of a phantom of other settings; delete {out} or name another folder")
+    if not mark.exists() and out.exists() and any(out.iterdir()):
         raise ChestlibError(f"{out}: is not empty and no phantom; name another folder")
-    return seal.exists()
+    return mark == seal
 
 
 def plan(out: Path, train: int, test: int, size: int, seed: int) -> list[_Job]:
@@ -128,13 +127,9 @@ def plan(out: Path, train: int, test: int, size: int, seed: int) -> list[_Job]:
         if in_test.sum() + own.sum() <= (1 - _SHARED) * test:
             in_test |= own
     in_test[rng.choice(np.flatnonzero(~in_test), test - int(in_test.sum()), replace=False)] = True
+    folders = [out / ("test_data" if tested else "train_data") for tested in in_test]
     return [
-        _Job(
-            out / ("test_data" if in_test[i] else "train_data") / f"{i + 1:05d}.png",
-            Visit((seed, 1 + patient), k, i),
-            size,
-            f"{1 + patient:05d}",
-        )
+        _Job(folders[i] / f"{i + 1:05d}.png", Visit((seed, 1 + patient), k, i), size, f"{1 + patient:05d}")
         for i, (patient, k) in enumerate(visits)
     ]
 

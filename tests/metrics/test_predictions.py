@@ -7,6 +7,7 @@ import pytest
 
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
+from chestlib.findings import ID
 from chestlib.metrics import read_predictions
 
 NAMES = ["36199.png", "36302.png", "36331.png"]
@@ -15,6 +16,14 @@ FOUND = {
     "36302.png": Detections.empty(),
     "36331.png": Detections([[1, 2, 3, 4]], [1], [0.5]),
 }
+
+
+def coco(image_id, detections):
+    """COCO results of one image."""
+    for d in detections.to_list():
+        x1, y1, x2, y2 = d["box"]
+        box = {"bbox": [x1, y1, x2 - x1, y2 - y1], "score": d["score"]}
+        yield {"image_id": image_id, "category_id": ID[d["finding"]], **box}
 
 
 def write(folder, form):
@@ -28,9 +37,9 @@ def write(folder, form):
         path = write(folder, "own").rename(folder / "predictions.json").parent
         return path
     elif form == "coco, positions":
-        data = [item for i, d in enumerate(FOUND.values(), start=1) for item in d.to_coco(i)]
+        data = [item for i, d in enumerate(FOUND.values(), start=1) for item in coco(i, d)]
     elif form == "coco, stems":
-        data = [item for name, d in FOUND.items() for item in d.to_coco(int(name[:5]))]
+        data = [item for name, d in FOUND.items() for item in coco(int(name[:5]), d)]
     elif form == "challenge folder":
         for name, d in FOUND.items():
             text = json.dumps([{k.lower(): v for k, v in pair.items()} for pair in d.to_challenge()])
