@@ -248,13 +248,7 @@ def read_annotations(path: Path) -> list[Record]:
 
 
 def read_official(path: Path, reading: Reading) -> list[Record]:
-    """As :func:`read_annotations`, but goes on after a bad record: `reading` has the problems.
-
-    Raises
-    ------
-    ChestlibError
-        If the file as a whole can't be read.
-    """
+    """Read as :func:`read_annotations`, but go on after a bad record: `reading` has the problems."""
     items = read_json(path)
     if not isinstance(items, list):
         kind = type(items).__name__

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from chestlib.console import Progress
 from chestlib.data._download import Network, download, unpack_images
-from chestlib.data.annotations import Reading, Record, read_annotations
+from chestlib.data.annotations import Parts, Reading, read_annotations
 from chestlib.data.folder import DataFolder, open_data
 from chestlib.data.formats.recognise import PARTS, PHANTOM, UNFINISHED
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, write_patients
@@ -79,19 +80,22 @@ def fetch(
     if not _replaceable(out, sha256):
         raise ChestlibError(f"{out}: holds other data; give a new folder")
     work = out / UNFINISHED
-    if not work.exists() and _complete(out, annotations_only):
+    there = all((out / name).exists() for name in ("train.json", "test.json", PATIENTS))
+    if not work.exists() and there and (annotations_only or not open_data(out).missing):
         return open_data(out)
     work.mkdir(parents=True, exist_ok=True)
+    get = partial(download, progress=progress, network=network)
     try:
         with FileLock(work / "lock", timeout=0):
-            records, patients = _annotations(work, repository, sha256, progress, network)
+            records, patients = _annotations(work, repository, sha256, get)
             for part in PARTS if not annotations_only else ():
-                wanted = {record.file_name for record in records[part]}
-                wanted -= {path.name for path in walk(out / f"{part}_data")}
+                images = out / f"{part}_data"
+                wanted = {record.file_name for record in records[part]} - {path.name for path in walk(images)}
                 if wanted and source == "kaggle":
-                    _from_kaggle(work, part, wanted, kaggle, progress)
+                    _take(_on_kaggle(images.name, kaggle), wanted, images, link_or_copy, KAGGLE_DATASET)
                 elif wanted:
-                    _from_archive(work, part, wanted, archives, progress, network)
+                    paths = _in_archive(work / images.name, archives, get, progress)
+                    _take(paths, wanted, images, os.replace, archives[0])
             write_patients(patients, out / PATIENTS)
             for part in reversed(PARTS):  # train.json last: it makes the folder a data set
                 os.replace(work / f"{part}.json", out / f"{part}.json")
@@ -102,12 +106,12 @@ def fetch(
 
 
 def _annotations(
-    work: Path, repository: str, sha256: Mapping[str, str], progress: Progress | None, network: Network | None
-) -> tuple[dict[str, list[Record]], dict[str, str]]:
-    """The records of each part, and the patient of each image."""
+    work: Path, repository: str, sha256: Mapping[str, str], get: Callable[..., None]
+) -> tuple[Parts, dict[str, str]]:
+    """Get the records of each part, and the patient of each image."""
     for name, digest in sha256.items():
         commit = NIH_COMMIT if name.startswith(NIH_FOLDER) else NAMES_COMMIT
-        download([f"{repository}/{commit}/{Path(name).name}"], work / name, digest, progress, network)
+        get([f"{repository}/{commit}/{Path(name).name}"], work / name, digest)
     records = {part: read_annotations(work / f"{part}.json") for part in PARTS}
     reading = Reading()
     patients = match_nih(work / NIH_FOLDER, records, reading)
@@ -116,7 +120,7 @@ def _annotations(
 
 
 def _replaceable(out: Path, sha256: Mapping[str, str]) -> bool:
-    """True unless there is a file, a phantom, or annotations of other content."""
+    """Tell whether there is no file, no phantom, and no annotations of other content."""
     files = [out / f"{part}.json" for part in PARTS]
     return (
         not out.is_file()
@@ -125,34 +129,22 @@ def _replaceable(out: Path, sha256: Mapping[str, str]) -> bool:
     )
 
 
-def _complete(out: Path, annotations_only: bool) -> bool:
-    there = all((out / name).exists() for name in ("train.json", "test.json", PATIENTS))
-    return there and (annotations_only or not open_data(out).missing)
-
-
-def _from_archive(
-    work: Path,
-    part: str,
-    wanted: set[str],
-    archives: Sequence[str],
-    progress: Progress | None,
-    network: Network | None,
-) -> None:
-    name = f"{part}_data"
-    archive = work / f"{name}.zip"
-    if not (work / name).exists():
-        download([f"{base}/{name}.zip" for base in archives], archive, None, progress, network)
+def _in_archive(
+    unpacked: Path, archives: Sequence[str], get: Callable[..., None], progress: Progress | None
+) -> list[Path]:
+    """Download and unpack the archive of a part, unless that is done."""
+    archive = unpacked.with_suffix(".zip")
+    if not unpacked.exists():
+        get([f"{base}/{archive.name}" for base in archives], archive)
         try:
-            unpack_images(archive, work / name, progress)
+            unpack_images(archive, unpacked, progress)
         finally:  # unpacked, or not worth keeping
             archive.unlink()
-    _take(walk(work / name), wanted, work.parent / name, os.replace, archives[0])
+    return walk(unpacked)
 
 
-def _from_kaggle(
-    work: Path, part: str, wanted: set[str], kaggle: Callable[[str], str] | None, progress: Progress | None
-) -> None:
-    name = f"{part}_data"
+def _on_kaggle(name: str, kaggle: Callable[[str], str] | None) -> list[Path]:
+    """Let kagglehub download the data set, and find the images of a part in its cache."""
     if kaggle is None:
         import kagglehub
 
@@ -162,11 +154,10 @@ def _from_kaggle(
     except Exception as error:  # kagglehub has no common error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ChestlibError(f"kaggle.com/datasets/{KAGGLE_DATASET}: {reason}; or take --source official") from None
-    paths = [path for path in walk(folder) if name in path.relative_to(folder).parts and not path.is_symlink()]
-    _take(paths, wanted, work.parent / name, link_or_copy, KAGGLE_DATASET)
+    return [path for path in walk(folder) if name in path.relative_to(folder).parts and not path.is_symlink()]
 
 
-def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable, source: str) -> None:
+def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable[[Path, Path], None], source: str) -> None:
     """Bring the wanted images to their folder, each whole."""
     for path in paths:
         if path.name in wanted:

@@ -85,7 +85,7 @@ class DataFolder:
 
 
 def summary(records: Iterable[Record]) -> dict[str, int | str]:
-    """Counts of one part by label: images, patients, boxes, and boxes of each finding."""
+    """Count images, patients, boxes, and boxes of each finding in one part, by label."""
     records = list(records)
     boxes = Counter(i for record in records for i in record.labels.tolist())
     return {
@@ -127,7 +127,7 @@ def open_data(folder: Path, others: str | None = None) -> DataFolder:
 
 
 def scan(folder: Path, reading: Reading) -> DataFolder:
-    """As :func:`open_data`, but no part is drawn, and bad records are left out and told by `reading`."""
+    """Read as :func:`open_data`, but no part is drawn, and bad records are left out and told by `reading`."""
     folder = Path(folder)
     if not folder.exists():
         raise ChestlibError(f"{folder}: no such file or folder; give a data folder")
@@ -144,7 +144,7 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
 
 
 def _train_and_test(parts: dict[str, list[Record]], reading: Reading) -> tuple[dict[str, list[Record]], list[str]]:
-    """Whatever parts there are, as train and test, and a note for each decision."""
+    """Make train and test of whatever parts there are, with a note for each decision."""
     train, val, test = (parts.get(part, []) for part in ("train", "val", "test"))
     notes = []
     if val and test:

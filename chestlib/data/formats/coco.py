@@ -24,7 +24,7 @@ def read(path: Path, reading: Reading) -> list[Record]:
     """Read one record an image; category ids, their order and the case of their names are free."""
     document = read_json(path)
     names = {c["id"]: c["name"] for c in document["categories"] if _has(c, "id", "name")}
-    images: dict[Any, tuple[int, dict[str, Any], list[tuple[Any, Any]]]] = {}
+    images: dict[Any, tuple[int, Any, list[tuple[Any, Any]]]] = {}
     for i, image in enumerate(document["images"]):
         if not _has(image, "id", "file_name"):
             reading.error(path, i, "expected an image with id and file_name")
@@ -50,10 +50,9 @@ def _has(item: Any, *keys: str) -> bool:
     return isinstance(item, dict) and all(isinstance(item.get(key), (int, str)) for key in keys)
 
 
-def _size(image: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = image.get("width"), image.get("height")
-    sound = all(type(side) is int and 0 < side <= LARGEST_SIDE for side in (width, height))
-    return (width, height) if sound else None
+def _size(image: Any) -> tuple[int, int] | None:
+    width, height = said = (image.get("width"), image.get("height"))
+    return (width, height) if all(type(side) is int and 0 < side <= LARGEST_SIDE for side in said) else None
 
 
 def _corners(box: Any) -> Any:

@@ -57,13 +57,7 @@ def write(parts: Parts) -> dict[str, str]:
 
 
 def add(files: dict[str, str], name: str, text: str) -> None:
-    """Add the file of one image.
-
-    Raises
-    ------
-    ChestlibError
-        If two images share it, as 1.png and 1.jpg would.
-    """
+    """Add the file of one image; two images may share none, as 1.png and 1.jpg would."""
     if name in files:
         raise ChestlibError(f"{name}: two images would share this file; rename one of them")
     files[name] = text

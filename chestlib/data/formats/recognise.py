@@ -29,13 +29,7 @@ Found = tuple[Path, str, Parts]
 
 
 def find(folder: Path, reading: Reading) -> Found | None:
-    """Find the data set in a folder, or the part in one file: its root, its format, its parts with their images.
-
-    Raises
-    ------
-    ChestlibError
-        If there are several, if what writes it was broken off, or a file of it is broken as a whole.
-    """
+    """Find the data set in a folder, or the part in one file: its root, its format, its parts with their images."""
     readers = (_official, _yolo, _challenge, _coco) if folder.is_dir() else (_one_file,)
     return next(filter(None, (read(folder, reading) for read in readers)), None)
 

@@ -25,13 +25,7 @@ SHARE_DECIMALS = 10
 
 
 def is_yolo(path: Path) -> bool:
-    """Tell whether a YAML file has names of classes and a folder for a part.
-
-    Raises
-    ------
-    ChestlibError
-        If the file is broken and called `data`, as YOLO's own are.
-    """
+    """Tell whether a YAML file names classes and a folder for a part; a broken `data.yaml`, as YOLO's are, raises."""
     try:
         document = _load(path)
     except ChestlibError:
