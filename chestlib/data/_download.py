@@ -154,9 +154,19 @@ def unpack_images(archive: Path, folder: Path, progress: Progress | None = None)
                 raise ChestlibError(f"{archive}: refused, {len(members)} files")
             written = 0
             for done, member in enumerate(members, start=1):
-                written += _unpack(archive, file, member, scratch / PurePosixPath(member.filename).name)
+                with file.open(member) as source:
+                    data = source.read(MAX_FILE_BYTES + 1)  # counted here, as a header may lie
+                if len(data) > MAX_FILE_BYTES:
+                    raise ChestlibError(
+                        f"{archive}: refused, {member.filename!r} unpacks to over {MAX_FILE_BYTES} bytes"
+                    )
+                written += len(data)
                 if written > MAX_TOTAL_BYTES:
                     raise ChestlibError(f"{archive}: refused, unpacks to more than {MAX_TOTAL_BYTES >> 30} GiB")
+                target = scratch / PurePosixPath(member.filename).name
+                if target.exists():
+                    raise ChestlibError(f"{archive}: refused, two files are called {target.name!r}")
+                target.write_bytes(data)
                 if progress:
                     progress(done, len(members))
         shutil.rmtree(folder, ignore_errors=True)
@@ -176,20 +186,3 @@ def _is_image(archive: Path, member: zipfile.ZipInfo) -> bool:
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ChestlibError(f"{archive}: refused, {member.filename!r} is a link or a device")
     return not member.is_dir() and path.suffix.lower() == ".png" and not path.name.startswith("._")
-
-
-def _unpack(archive: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> int:
-    """Count the bytes written, as a header may lie."""
-    size = 0
-    try:
-        with file.open(member) as source, open(target, "xb") as out:
-            while chunk := source.read(CHUNK):
-                size += len(chunk)
-                if size > MAX_FILE_BYTES:
-                    raise ChestlibError(
-                        f"{archive}: refused, {member.filename!r} unpacks to over {MAX_FILE_BYTES} bytes"
-                    )
-                out.write(chunk)
-    except FileExistsError:
-        raise ChestlibError(f"{archive}: refused, two files are called {target.name!r}") from None
-    return size

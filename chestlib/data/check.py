@@ -102,20 +102,20 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
             looks.append(look)
             if progress:
                 progress(len(looks), len(data.records))
-    sizes = {look.size for look in looks if look.size}
+    sizes = {size for size, _, _ in looks if size}
     # Missing images are as large as the others, if those are all of one size; those of ChestX-Det10 are.
     usual = sizes.pop() if len(sizes) == 1 else NIH_SIZE if not sizes and data.layout == "chestx-det10" else None
     first: dict[bytes, Record] = {}
     shared = 0
-    for record, look in zip(data.records, looks, strict=True):
-        shared += _check_boxes(record, look.size or record.size or usual, reading)
+    for record, (size, digest, fault) in zip(data.records, looks, strict=True):
+        shared += _check_boxes(record, size or record.size or usual, reading)
         if record.path is None:
             reading.note(record, "image missing", "warning")
-        elif look.fault:
-            reading.note(record, look.fault, image=record.path)
-        elif record.size and look.size != record.size:
-            reading.note(record, f"image is {look.size}, its annotation says {record.size}")
-        if look.digest and (twin := first.setdefault(look.digest, record)) is not record:
+        elif fault:
+            reading.note(record, fault, image=record.path)
+        elif record.size and size != record.size:
+            reading.note(record, f"image is {size}, its annotation says {record.size}")
+        if digest and (twin := first.setdefault(digest, record)) is not record:
             reading.note(record, f"same bytes as {twin.path}", image=record.path)
     return CheckReport(data, sorted(reading.problems, key=lambda p: p.severity), shared)
 
@@ -135,20 +135,12 @@ def _check_boxes(record: Record, size: tuple[int, int] | None, reading: Reading)
     return sum(len(labels) > 1 for labels in findings.values())
 
 
-@dataclass(frozen=True)
-class _Look:
-    """One image: its size, a digest of its bytes, and why it can't be decoded."""
-
-    size: tuple[int, int] | None = None
-    digest: bytes = b""
-    fault: str = ""
-
-
-def _look_at(path: Path | None) -> _Look:
+def _look_at(path: Path | None) -> tuple[tuple[int, int] | None, bytes, str]:
+    """Decode an image: its size, a digest of its bytes, and why it can't be decoded."""
     if path is None:
-        return _Look()
+        return None, b"", ""
     try:
         height, width = images.read(path).shape[1:]
-        return _Look((width, height), images.digest(path))
+        return (width, height), images.digest(path), ""
     except ChestlibError as error:
-        return _Look(fault=str(error).removeprefix(f"{path}: "))
+        return None, b"", str(error).removeprefix(f"{path}: ")

@@ -20,18 +20,22 @@ from chestlib.data.patients import PATIENTS, write_patients
 from chestlib.errors import ChestlibError
 from chestlib.files import link_or_copy, write_atomically
 
+Write = Callable[[Parts, Sequence[str]], Iterator[tuple[str, str]]]
+"""Renders records, given the names of the findings, as (path below the new folder, text)."""
 
-def _official(parts: Parts, names: Sequence[str]) -> dict[str, str]:
-    return {f"{part}.json": official_text(records, names) for part, records in parts.items()}
+
+def _official(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for part, records in parts.items():
+        yield f"{part}.json", official_text(records, names)
 
 
-# Of each format: what renders it as {path below the new folder: text}, and where images of a part go.
-WRITERS: dict[str, tuple[Callable[[Parts, Sequence[str]], dict[str, str]], str]] = {
+WRITERS: dict[str, tuple[Write, str]] = {
     "chestx-det10": (_official, "{}_data"),
     "coco": (coco.write, "images/{}"),
     "yolo": (yolo.write, "images/{}"),
     "challenge": (challenge.write, ""),
 }
+"""What renders a format, and where the images of a part lie in it."""
 FORMATS = tuple(WRITERS)
 
 
@@ -100,14 +104,18 @@ def convert(
     reading = Reading(others)
     data = scan(source, reading)
     reading.finish()
-    parts = {part: records for part, records in (("train", data.train), ("test", data.test)) if records}
-    parts = {part: list(map(_measured, records)) for part, records in parts.items()}
+    parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
+    parts = {part: records for part, records in parts.items() if records}
     write, place = WRITERS[to]
-    files = write(parts, reading.names)
+    files: dict[str, str] = {}
+    for name, text in write(parts, reading.names):
+        if name in files:  # as those of 1.png and 1.jpg
+            raise ChestlibError(f"{name}: two images would share this file; rename one of them")
+        files[name] = text
     if out.suffix == ".json":
         if len(parts) != 1 or to not in ("coco", "chestx-det10"):
             raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
-        write_atomically(out, *files.values())
+        write_atomically(out, "".join(files.values()))
     else:
         with _new_folder(out) as scratch:
             for name, text in files.items():

@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pydicom
-from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_voi
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -28,7 +27,8 @@ warnings.filterwarnings("ignore", module="pydicom")
 
 def size(path: Path) -> tuple[int, int]:
     """Give (width, height) in pixels, from the header; errors as in :func:`read`."""
-    return _size(path, _open(path, stop_before_pixels=True))
+    dataset = _open(path, stop_before_pixels=True)
+    return int(dataset.Columns), int(dataset.Rows)
 
 
 def read(path: Path) -> np.ndarray:
@@ -42,7 +42,6 @@ def read(path: Path) -> np.ndarray:
         encoding = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "unknown encoding")
     if frames > 1:
         raise ChestlibError(f"{path}: {frames} frames; expected one radiograph a file")
-    _size(path, dataset)
     with _told(f"{path}: pixels not decodable as {encoding}"):
         raw = pixel_array(dataset)
         if photometric == "PALETTE COLOR":
@@ -66,6 +65,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def _open(path: Path, **options: Any) -> pydicom.Dataset:
+    """Parse a file that has an image of a sound size."""
     with _told(f"{path}: not readable as DICOM"), open(path, "rb") as file:
         if DeflatedExplicitVRLittleEndian.encode() in file.read(META):
             raise ValueError("deflated as a whole, and so of unknown size; refused")
@@ -73,14 +73,10 @@ def _open(path: Path, **options: Any) -> pydicom.Dataset:
         dataset = pydicom.dcmread(file, **options)
     if not {"Rows", "Columns", "PhotometricInterpretation"} <= set(dataset.dir()):
         raise ChestlibError(f"{path}: DICOM without an image; is the file whole?")
-    return dataset
-
-
-def _size(path: Path, dataset: pydicom.Dataset) -> tuple[int, int]:
     with _told(f"{path}: not readable as DICOM"):
         width, height = int(dataset.Columns), int(dataset.Rows)
     refuse_bomb(path, width, height)
-    return width, height
+    return dataset
 
 
 def _displayed(raw: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
@@ -91,7 +87,7 @@ def _displayed(raw: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
         return np.asarray(apply_voi(rescaled.astype(int), dataset) / (2.0**bits - 1))
     values: np.ndarray = rescaled.astype(np.float32)
     if "WindowCenter" in dataset and "WindowWidth" in dataset:
-        centre, width = _first(dataset.WindowCenter), _first(dataset.WindowWidth)
+        centre, width = (float(np.ravel(tag)[0]) for tag in (dataset.WindowCenter, dataset.WindowWidth))
         kind = dataset.get("VOILUTFunction", "LINEAR")
         if kind == "SIGMOID":
             return np.asarray(1 / (1 + np.exp(-4 * (values - centre) / width)))
@@ -101,7 +97,3 @@ def _displayed(raw: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
     inside = raw != dataset.PixelPaddingValue if "PixelPaddingValue" in dataset else np.ones(raw.shape, bool)
     low, high = (values[inside].min(), values[inside].max()) if inside.any() else (0.0, 1.0)
     return np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-
-
-def _first(value: Any) -> float:
-    return float(value[0] if isinstance(value, MultiValue) else value)

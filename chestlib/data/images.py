@@ -63,15 +63,12 @@ def find(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = walk(path)
-            if not inside:
-                raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
+        if not path.exists():
             raise ChestlibError(f"{path}: no such file")
+        inside = walk(path) if path.is_dir() else [path]
+        if not inside:
+            raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
+        found += inside
     return found
 
 
@@ -98,24 +95,20 @@ def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def digest(path: Path) -> bytes:
     """Give 16 bytes that name the content of a file."""
-    try:
-        return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    return hashlib.blake2b(_bytes(path), digest_size=16).digest()
 
 
 def _is_dicom(path: Path) -> bool:
     """Tell by the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
+    return _bytes(path, 132)[128:] == b"DICM"
+
+
+def _bytes(path: Path, count: int = -1) -> bytes:
     try:
         with open(path, "rb") as file:
-            head = file.read(132)
+            return file.read(count)
     except OSError as error:
-        raise _unreadable(path, error) from None
-    return head[128:] == b"DICM"
-
-
-def _unreadable(path: Path, error: OSError) -> ChestlibError:
-    return ChestlibError(f"{path}: cannot be read ({error.strerror or error})")
+        raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def refuse_bomb(path: Path, width: int, height: int) -> None:

@@ -7,7 +7,7 @@ findings are spelled with any case; an empty file has no boxes. Annotations are 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,11 @@ def _without_score(box: Any) -> Any:
     return box[:4] if isinstance(box, list) and len(box) == 5 else box
 
 
-def write(parts: Parts, names: Sequence[str]) -> dict[str, str]:
-    """Render `PART/NAME.json` and `images.csv`."""
-    files = listing.write(parts)
+def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Render `images.csv` and `PART/NAME.json`."""
+    yield listing.NAME, listing.text(parts)
     for part, records in parts.items():
         for record in records:
             boxes = zip(record.labels.tolist(), record.boxes.tolist(), strict=True)
             items = [{names[label - 1]: [*map(number, box), 1]} for label, box in boxes]
-            listing.add(files, f"{part}/{listing.stem(record.file_name)}.json", json.dumps(items) + "\n")
-    return files
+            yield f"{part}/{listing.stem(record.file_name)}.json", json.dumps(items) + "\n"

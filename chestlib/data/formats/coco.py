@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,9 +71,10 @@ def _local(file_name: Any) -> Any:
     return path.name if foreign else str(path)
 
 
-def write(parts: Parts, names: Sequence[str]) -> dict[str, str]:
+def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Render `annotations/PART.json`: image ids from 1 in the order of the records, category ids as finding ids."""
-    return {f"annotations/{part}.json": _text(records, names) for part, records in parts.items()}
+    for part, records in parts.items():
+        yield f"annotations/{part}.json", _text(records, names)
 
 
 def _text(records: Sequence[Record], names: Sequence[str]) -> str:

@@ -44,8 +44,8 @@ def stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def write(parts: Parts) -> dict[str, str]:
-    """Render the file, as {name: text}, of records with a size."""
+def text(parts: Parts) -> str:
+    """Render the file, of records with a size."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -53,11 +53,4 @@ def write(parts: Parts) -> dict[str, str]:
         for record in records:
             assert record.size, "convert gives every record one"
             rows.writerow((part, record.file_name, *record.size))
-    return {NAME: text.getvalue()}
-
-
-def add(files: dict[str, str], name: str, text: str) -> None:
-    """Add the file of one image; two images may share none, as 1.png and 1.jpg would."""
-    if name in files:
-        raise ChestlibError(f"{name}: two images would share this file; rename one of them")
-    files[name] = text
+    return text.getvalue()

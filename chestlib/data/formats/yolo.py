@@ -121,16 +121,15 @@ def _record(
     return reading.record(path, index, name, boxes, size)
 
 
-def write(parts: Parts, names: Sequence[str]) -> dict[str, str]:
-    """Render `data.yaml`, `labels/PART/NAME.txt` and `images.csv`; images are expected in `images/PART/`."""
+def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Render `data.yaml`, `images.csv` and `labels/PART/NAME.txt`; images are expected in `images/PART/`."""
     folders = {part: f"images/{part}" for part in parts}
     val = folders.get("test", "images/train")  # YOLO's trainers want a validation part
-    settings = {**folders, "val": val, "names": dict(enumerate(names))}
-    files = {"data.yaml": yaml.safe_dump(settings, sort_keys=False), **listing.write(parts)}
+    yield "data.yaml", yaml.safe_dump({**folders, "val": val, "names": dict(enumerate(names))}, sort_keys=False)
+    yield listing.NAME, listing.text(parts)
     for part, records in parts.items():
         for record in records:
-            listing.add(files, f"labels/{part}/{listing.stem(record.file_name)}.txt", "".join(_lines(record)))
-    return files
+            yield f"labels/{part}/{listing.stem(record.file_name)}.txt", "".join(_lines(record))
 
 
 def _lines(record: Record) -> Iterator[str]:
