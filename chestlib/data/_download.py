@@ -8,6 +8,7 @@ import shutil
 import stat
 import time
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,9 @@ MAX_FILES = 20_000
 MAX_FILE_BYTES = 64 << 20
 MAX_TOTAL_BYTES = 8 << 30
 """What an archive of ChestX-Det10 stays far below, and a decompression bomb does not."""
+
+BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
+"""What zipfile raises for archives that are not whole or not for it."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def unpack_images(archive: Path, folder: Path, progress: Progress | None = None)
                     progress(done, len(members))
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(scratch, folder)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+    except BROKEN as error:
         raise ChestlibError(f"{archive}: not a whole ZIP archive ({error})") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -42,7 +42,7 @@ def read(path: Path) -> np.ndarray:
         encoding = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "unknown encoding")
     if frames > 1:
         raise ChestlibError(f"{path}: {frames} frames; expected one radiograph a file")
-    with _told(f"{path}: pixels not decodable as {encoding}"):
+    with _told(f"{path}: pixels not decodable as {encoding}"), np.errstate(all="ignore"):  # no numbers: see below
         raw = pixel_array(dataset)
         if photometric == "PALETTE COLOR":
             raw = apply_color_lut(raw, dataset)
