@@ -158,10 +158,9 @@ class Reading:
 
     def label(self, name: str) -> int | None:
         """Look up the id of a finding, its case ignored; None if it is outside the ten and not kept."""
-        folded = name.casefold()
-        for i, known in enumerate(self.names, start=1):
-            if known.casefold() == folded:
-                return i
+        known = [name.casefold() for name in self.names]
+        if name.casefold() in known:
+            return known.index(name.casefold()) + 1
         if self.others == "keep":
             self.names.append(name)
             return len(self.names)

@@ -69,11 +69,7 @@ class Conversion:
 
 
 def convert(
-    source: Path,
-    out: Path,
-    to: str,
-    others: str | None = None,
-    progress: Progress | None = None,
+    source: Path, out: Path, to: str, others: str | None = None, progress: Progress | None = None
 ) -> Conversion:
     """Write a data set of any format in another.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -50,8 +51,7 @@ def fetch(
 ) -> DataFolder:
     """Fetch the data set into `out`, in the layout of its archives, with `patients.csv`.
 
-    The folder can't be opened before the fetch is complete. The same command goes on after a broken one, and
-    only looks when everything is there.
+    Only a complete folder opens. The same command goes on after a broken fetch, and only looks after a whole one.
 
     Parameters
     ----------
@@ -77,32 +77,39 @@ def fetch(
     out = Path(out)
     if source not in ("kaggle", "official"):
         raise ChestlibError(f"{source}: not a source; take kaggle or official")
-    if not _replaceable(out, sha256):
+    held = [path for path in (out / "train.json", out / "test.json") if path.exists()]
+    if out.is_file() or (out / PHANTOM).exists() or any(digest_of(path) != sha256[path.name] for path in held):
         raise ChestlibError(f"{out}: holds other data; give a new folder")
-    work = out / UNFINISHED
-    there = all((out / name).exists() for name in ("train.json", "test.json", PATIENTS))
-    if not work.exists() and there and (annotations_only or not open_data(out).missing):
+    complete = len(held) == 2 and (out / PATIENTS).exists() and not (out / UNFINISHED).exists()
+    if complete and (annotations_only or not open_data(out).missing):
         return open_data(out)
-    work.mkdir(parents=True, exist_ok=True)
     get = partial(download, progress=progress, network=network)
+    with _work_folder(out) as work:
+        records, patients = _annotations(work, repository, sha256, get)
+        for part in PARTS if not annotations_only else ():
+            images = out / f"{part}_data"
+            wanted = {record.file_name for record in records[part]} - {path.name for path in walk(images)}
+            if wanted and source == "kaggle":
+                _from_kaggle(images, wanted, kaggle)
+            elif wanted:
+                _from_archive(images, wanted, work, archives, get, progress)
+        write_patients(patients, out / PATIENTS)
+        for part in reversed(PARTS):  # train.json last: it makes the folder a data set
+            os.replace(work / f"{part}.json", out / f"{part}.json")
+    return open_data(out)
+
+
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Lend a folder to one fetch at a time; it stays until a fetch is complete."""
+    work = out / UNFINISHED
+    work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
-            records, patients = _annotations(work, repository, sha256, get)
-            for part in PARTS if not annotations_only else ():
-                images = out / f"{part}_data"
-                wanted = {record.file_name for record in records[part]} - {path.name for path in walk(images)}
-                if wanted and source == "kaggle":
-                    _take(_on_kaggle(images.name, kaggle), wanted, images, link_or_copy, KAGGLE_DATASET)
-                elif wanted:
-                    paths = _in_archive(work / images.name, archives, get, progress)
-                    _take(paths, wanted, images, os.replace, archives[0])
-            write_patients(patients, out / PATIENTS)
-            for part in reversed(PARTS):  # train.json last: it makes the folder a data set
-                os.replace(work / f"{part}.json", out / f"{part}.json")
+            yield work
     except Timeout:
         raise ChestlibError(f"{out}: another fetch is at work here; wait for it") from None
     shutil.rmtree(work)
-    return open_data(out)
 
 
 def _annotations(
@@ -119,42 +126,36 @@ def _annotations(
     return records, patients
 
 
-def _replaceable(out: Path, sha256: Mapping[str, str]) -> bool:
-    """Tell whether there is no file, no phantom, and no annotations of other content."""
-    files = [out / f"{part}.json" for part in PARTS]
-    return (
-        not out.is_file()
-        and not (out / PHANTOM).exists()
-        and all(digest_of(f) == sha256[f.name] for f in files if f.exists())
-    )
-
-
-def _in_archive(
-    unpacked: Path, archives: Sequence[str], get: Callable[..., None], progress: Progress | None
-) -> list[Path]:
-    """Download and unpack the archive of a part, unless that is done."""
-    archive = unpacked.with_suffix(".zip")
+def _from_archive(
+    folder: Path,
+    wanted: set[str],
+    work: Path,
+    archives: Sequence[str],
+    get: Callable[..., None],
+    progress: Progress | None,
+) -> None:
+    unpacked, archive = work / folder.name, work / f"{folder.name}.zip"
     if not unpacked.exists():
         get([f"{base}/{archive.name}" for base in archives], archive)
         try:
             unpack_images(archive, unpacked, progress)
         finally:  # unpacked, or not worth keeping
             archive.unlink()
-    return walk(unpacked)
+    _take(walk(unpacked), wanted, folder, os.replace, archives[0])
 
 
-def _on_kaggle(name: str, kaggle: Callable[[str], str] | None) -> list[Path]:
-    """Let kagglehub download the data set, and find the images of a part in its cache."""
+def _from_kaggle(folder: Path, wanted: set[str], kaggle: Callable[[str], str] | None) -> None:
     if kaggle is None:
         import kagglehub
 
         kaggle = kagglehub.dataset_download
     try:
-        folder = Path(kaggle(KAGGLE_DATASET))
+        cache = Path(kaggle(KAGGLE_DATASET))
     except Exception as error:  # kagglehub has no common error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ChestlibError(f"kaggle.com/datasets/{KAGGLE_DATASET}: {reason}; or take --source official") from None
-    return [path for path in walk(folder) if name in path.relative_to(folder).parts and not path.is_symlink()]
+    paths = [path for path in walk(cache) if folder.name in path.relative_to(cache).parts and not path.is_symlink()]
+    _take(paths, wanted, folder, link_or_copy, KAGGLE_DATASET)
 
 
 def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable[[Path, Path], None], source: str) -> None:
