@@ -6,7 +6,7 @@ Source of the format: github.com/Deepwise-AILab/ChestX-Det10-Dataset.
 from __future__ import annotations
 
 import json
-import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ LONGEST = 400
 """Characters of a problem: what a broken file holds may be quoted in it."""
 DECIMALS = 3
 """Coordinates are written to a thousandth of a pixel, in every format."""
+NO_NAME = re.compile("[\\\\\0\ud800-\udfff]")
+"""Backslash, NUL and half characters: no file that several systems share has them in its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,10 @@ class Record:
         return f"Record({self.file_name!r}, {len(self.labels)} boxes, findings={list(self.findings)})"
 
 
+Parts = dict[str, list[Record]]
+"""The records of "train", "val" and "test", as far as a data set has them."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with one record of one file.
@@ -132,11 +138,17 @@ class Reading:
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
 
-    def error(self, file: Path, record: int | None, message: str) -> None:
+    def error(self, file: Path, record: int | None, message: str, severity: str = "error") -> None:
         """Note what is wrong."""
         message = message.encode("utf-8", "backslashreplace").decode()
         message = message if len(message) <= LONGEST else f"{message[:LONGEST]} …"
-        self.problems.append(Problem("error", str(file), record, message))
+        self.problems.append(Problem(severity, str(file), record, message))
+
+    def note(self, record: Record, message: str, severity: str = "error", image: Path | None = None) -> None:
+        """Note what is wrong with a record, where it was read, or with its image."""
+        assert record.origin, "every reader gives one"
+        file, index = record.origin
+        self.error(image or file, index, f"{record.file_name}: {message}", severity)
 
     def finish(self) -> None:
         """Raise the first error as ChestlibError, if there is one."""
@@ -145,11 +157,10 @@ class Reading:
             raise ChestlibError(f"{self.problems[0]}{more}")
 
     def label(self, name: str) -> int | None:
-        """The id of a finding, its case ignored; None if it is outside the ten and not kept."""
-        folded = name.casefold()
-        for i, known in enumerate(self.names, start=1):
-            if known.casefold() == folded:
-                return i
+        """Look up the id of a finding, its case ignored; None if it is outside the ten and not kept."""
+        known = [name.casefold() for name in self.names]
+        if name.casefold() in known:
+            return known.index(name.casefold()) + 1
         if self.others == "keep":
             self.names.append(name)
             return len(self.names)
@@ -162,57 +173,55 @@ class Reading:
         file: Path,
         index: int,
         file_name: Any,
-        findings: Sequence[Any],
-        boxes: Sequence[Any],
+        boxes: Iterable[tuple[Any, Any]],
         size: tuple[int, int] | None = None,
     ) -> Record | None:
-        """A record of the boxes that are sound; every other one is noted. None if it can't have a name.
+        """Make a record of the boxes that are sound, and note every other one; None if it can't have a name.
 
         Parameters
         ----------
-        boxes : sequence
-            One xyxy box a finding, whatever the file had there.
+        boxes : iterable of (finding, box)
+            Boxes are xyxy. Both are whatever the file had there.
         """
-        if not isinstance(file_name, str) or not _inside(file_name):
+        if not isinstance(file_name, str) or not _is_below(file_name):
             self.error(file, index, f"file_name {file_name!r} is not the name of an image below the data folder")
             return None
-        sound: list[Sequence[float]] = []
-        labels: list[int] = []
-        for finding, box in zip(findings, boxes, strict=True):
+        sound, labels = [], []
+        for finding, box in boxes:
             fault = _fault(box)
             label = self.label(finding) if isinstance(finding, str) else None
             if fault:
                 self.error(file, index, f"{file_name}: {finding}: box {box} {fault}")
-            elif label is None and self.others != "drop":
-                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
             elif label is not None:
                 sound.append(box)
                 labels.append(label)
+            elif self.others != "drop":
+                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
         arrays = np.array(sound, np.float32), np.array(labels, np.int64)
-        return Record(file_name, *arrays, size=size, origin=(Path(file), index))
+        return Record(file_name, *arrays, size=size, origin=(file, index))
 
     def unique(self, records: Iterable[Record | None]) -> list[Record]:
-        """The records of one part, each file name once."""
+        """Keep the first record of each file name in a part, and note the others."""
         seen: dict[str, Record] = {}
         for record in records:
-            if record is not None and seen.setdefault(record.file_name, record) is not record:
-                assert record.origin, "every reader gives one"
-                self.error(*record.origin, f"{record.file_name}: is listed before; keep one record an image")
+            if record and seen.setdefault(record.file_name, record) is not record:
+                self.note(record, "is listed before; keep one record an image")
         return list(seen.values())
 
 
-def _inside(file_name: str) -> bool:
+def _is_below(file_name: str) -> bool:
     path = PurePosixPath(file_name)
-    try:
-        if max(map(len, map(os.fsencode, path.parts)), default=0) > 255:  # no file system has such names
-            return False
-    except UnicodeEncodeError:
-        return False
-    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and not set("\\\0") & set(file_name)
+    return (
+        path.name != ""
+        and not path.is_absolute()
+        and ".." not in path.parts
+        and not NO_NAME.search(file_name)
+        and all(len(step.encode()) <= 255 for step in path.parts)  # no file system has longer names
+    )
 
 
 def _fault(box: Any) -> str:
-    """What is wrong with an xyxy box, or nothing."""
+    """Say what is wrong with an xyxy box, or nothing."""
     if not isinstance(box, Sequence) or len(box) != 4 or not all(type(v) in (int, float) for v in box):
         return "is not four numbers x1, y1, x2, y2"
     x1, y1, x2, y2 = box
@@ -238,13 +247,7 @@ def read_annotations(path: Path) -> list[Record]:
 
 
 def read_official(path: Path, reading: Reading) -> list[Record]:
-    """As :func:`read_annotations`, but goes on after a bad record: `reading` has the problems.
-
-    Raises
-    ------
-    ChestlibError
-        If the file as a whole can't be read.
-    """
+    """Read as :func:`read_annotations`, but go on after a bad record: `reading` has the problems."""
     items = read_json(path)
     if not isinstance(items, list):
         kind = type(items).__name__
@@ -263,7 +266,7 @@ def _record(path: Path, index: int, item: Any, reading: Reading) -> Record | Non
     if len(syms) != len(boxes):
         reading.error(path, index, f"{name}: {len(syms)} findings but {len(boxes)} boxes")
         syms, boxes = [], []
-    return reading.record(path, index, name, syms, boxes)
+    return reading.record(path, index, name, zip(syms, boxes, strict=True))
 
 
 def write_annotations(records: Iterable[Record], path: Path, names: Sequence[str] = FINDINGS) -> None:
@@ -272,7 +275,7 @@ def write_annotations(records: Iterable[Record], path: Path, names: Sequence[str
 
 
 def official_text(records: Iterable[Record], names: Sequence[str] = FINDINGS) -> str:
-    """The official JSON, a record a line, in thousandths of a pixel; whole coordinates as integers."""
+    """Render the official JSON: a record a line, in thousandths of a pixel; whole coordinates as integers."""
     items = [
         {
             "file_name": record.file_name,
@@ -285,5 +288,5 @@ def official_text(records: Iterable[Record], names: Sequence[str] = FINDINGS) ->
 
 
 def number(value: float) -> int | float:
-    """A coordinate as files have it."""
+    """Round a coordinate to what files hold."""
     return int(value) if value == int(value) else round(value, DECIMALS)

@@ -47,7 +47,8 @@ def cached_images(paths: Sequence[Path], size: int, folder: Path, progress: Prog
             with FileLock(f"{target}.lock"):
                 if not target.exists():
                     _build(target, [Path(path) for path in paths], size, pool, progress)
-    return np.load(target, mmap_mode="r")
+    cached: np.ndarray = np.load(target, mmap_mode="r")
+    return cached
 
 
 def _build(target: Path, paths: list[Path], size: int, pool: ThreadPoolExecutor, progress: Progress | None) -> None:
@@ -72,4 +73,5 @@ def _build(target: Path, paths: list[Path], size: int, pool: ThreadPoolExecutor,
 
 
 def _thumbnail(path: Path, size: int) -> np.ndarray:
-    return (resize(read(path), (size, size))[0] * 255 + 0.5).astype(np.uint8)
+    small: np.ndarray = resize(read(path), (size, size))[0] * 255 + 0.5
+    return small.astype(np.uint8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,7 +46,7 @@ class CheckReport:
         return not any(problem.severity == "error" for problem in self.problems)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts and problems as plain values."""
+        """Give counts and problems as plain values."""
         records = self.data.records if self.data else []
         boxes = Counter(i for record in records for i in record.labels.tolist())
         return {
@@ -97,74 +96,51 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
         if file == str(folder):
             raise
         return CheckReport(None, [Problem("error", file, None, message)])
-    problems = list(reading.problems)
-    looks = _look_at_images(data.records, progress)
-    sizes = {look.size for look in looks if look.size}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = []
+        for look in pool.map(_look_at, [record.path for record in data.records]):
+            looks.append(look)
+            if progress:
+                progress(len(looks), len(data.records))
+    sizes = {size for size, _, _ in looks if size}
     # Missing images are as large as the others, if those are all of one size; those of ChestX-Det10 are.
     usual = sizes.pop() if len(sizes) == 1 else NIH_SIZE if not sizes and data.layout == "chestx-det10" else None
     first: dict[bytes, Record] = {}
-    for record, look in zip(data.records, looks, strict=True):
-        problems += _box_problems(record, look.size or record.size or usual)
+    shared = 0
+    for record, (size, digest, fault) in zip(data.records, looks, strict=True):
+        shared += _check_boxes(record, size or record.size or usual, reading)
         if record.path is None:
-            problems.append(_problem("warning", record, "image missing"))
-        elif look.fault:
-            problems.append(_problem("error", record, look.fault, record.path))
-        elif record.size and look.size != record.size:
-            problems.append(_problem("error", record, f"image is {look.size}, its annotation says {record.size}"))
-        if look.digest and (twin := first.setdefault(look.digest, record)) is not record:
-            problems.append(_problem("error", record, f"same bytes as {twin.path}", record.path))
-    return CheckReport(data, sorted(problems, key=lambda p: p.severity), sum(map(_shared_boxes, data.records)))
+            reading.note(record, "image missing", "warning")
+        elif fault:
+            reading.note(record, fault, image=record.path)
+        elif record.size and size != record.size:
+            reading.note(record, f"image is {size}, its annotation says {record.size}")
+        if digest and (twin := first.setdefault(digest, record)) is not record:
+            reading.note(record, f"same bytes as {twin.path}", image=record.path)
+    return CheckReport(data, sorted(reading.problems, key=lambda p: p.severity), shared)
 
 
-def _problem(severity: str, record: Record, message: str, image: Path | None = None) -> Problem:
-    """Of a record where it was read, or of its image."""
-    assert record.origin, "every reader gives one"
-    file, index = record.origin
-    return Problem(severity, str(image or file), index, f"{record.file_name}: {message}")
-
-
-def _box_problems(record: Record, size: tuple[int, int] | None) -> Iterator[Problem]:
+def _check_boxes(record: Record, size: tuple[int, int] | None, reading: Reading) -> int:
+    """Note boxes that leave the image or are repeated; count those that stand under several findings."""
     width, height = size or (np.inf, np.inf)
-    seen = set()
-    for label, box in zip(record.labels.tolist(), record.boxes.tolist(), strict=True):
+    findings: dict[tuple[float, ...], set[int]] = {}
+    for label, box in zip(record.labels.tolist(), map(tuple, record.boxes.tolist()), strict=True):
+        shown = [*map(number, box)]
         if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
             image = f"the image of {width} x {height}" if size else "the image"
-            yield _problem("error", record, f"{NAME[label]}: box {[*map(number, box)]} leaves {image}")
-        if (label, *box) in seen:
-            yield _problem("warning", record, f"{NAME[label]} {[*map(number, box)]}: box repeated")
-        seen.add((label, *box))
+            reading.note(record, f"{NAME[label]}: box {shown} leaves {image}")
+        if label in findings.setdefault(box, set()):
+            reading.note(record, f"{NAME[label]} {shown}: box repeated", "warning")
+        findings[box].add(label)
+    return sum(len(labels) > 1 for labels in findings.values())
 
 
-def _shared_boxes(record: Record) -> int:
-    """Boxes that stand under more than one finding."""
-    distinct = {(tuple(box), label) for box, label in zip(record.boxes.tolist(), record.labels.tolist(), strict=True)}
-    return sum(n > 1 for n in Counter(box for box, _ in distinct).values())
-
-
-@dataclass(frozen=True)
-class _Look:
-    """One image: its size, a digest of its bytes, and why it can't be decoded."""
-
-    size: tuple[int, int] | None = None
-    digest: bytes = b""
-    fault: str = ""
-
-
-def _look_at(path: Path | None) -> _Look:
+def _look_at(path: Path | None) -> tuple[tuple[int, int] | None, bytes, str]:
+    """Decode an image: its size, a digest of its bytes, and why it can't be decoded."""
     if path is None:
-        return _Look()
+        return None, b"", ""
     try:
         height, width = images.read(path).shape[1:]
-        return _Look((width, height), images.digest(path))
+        return (width, height), images.digest(path), ""
     except ChestlibError as error:
-        return _Look(fault=str(error).removeprefix(f"{path}: "))
-
-
-def _look_at_images(records: list[Record], progress: Progress | None) -> list[_Look]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = []
-        for look in pool.map(_look_at, [record.path for record in records]):
-            looks.append(look)
-            if progress:
-                progress(len(looks), len(records))
-    return looks
+        return None, b"", str(error).removeprefix(f"{path}: ")

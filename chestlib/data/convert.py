@@ -5,22 +5,38 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chestlib.console import Progress
 from chestlib.data import images
-from chestlib.data.annotations import Reading, Record, official_text
-from chestlib.data.folder import NIH_SIZE, DataFolder, scan
+from chestlib.data.annotations import Parts, Reading, Record, official_text
+from chestlib.data.folder import NIH_SIZE, scan
 from chestlib.data.formats import challenge, coco, yolo
 from chestlib.data.formats.recognise import PHANTOM
 from chestlib.data.patients import PATIENTS, write_patients
 from chestlib.errors import ChestlibError
 from chestlib.files import link_or_copy, write_atomically
 
-FORMATS = ("chestx-det10", "coco", "yolo", "challenge")
+Write = Callable[[Parts, Sequence[str]], Iterator[tuple[str, str]]]
+"""Renders records, given the names of the findings, as (path below the new folder, text)."""
+
+
+def _official(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for part, records in parts.items():
+        yield f"{part}.json", official_text(records, names)
+
+
+WRITERS: dict[str, tuple[Write, str]] = {
+    "chestx-det10": (_official, "{}_data"),
+    "coco": (coco.write, "images/{}"),
+    "yolo": (yolo.write, "images/{}"),
+    "challenge": (challenge.write, ""),
+}
+"""What renders a format, and where the images of a part lie in it."""
+FORMATS = tuple(WRITERS)
 
 
 @dataclass(frozen=True)
@@ -53,11 +69,7 @@ class Conversion:
 
 
 def convert(
-    source: Path,
-    out: Path,
-    to: str,
-    others: str | None = None,
-    progress: Progress | None = None,
+    source: Path, out: Path, to: str, others: str | None = None, progress: Progress | None = None
 ) -> Conversion:
     """Write a data set of any format in another.
 
@@ -88,45 +100,41 @@ def convert(
     reading = Reading(others)
     data = scan(source, reading)
     reading.finish()
-    parts = {part: records for part, records in (("train", data.train), ("test", data.test)) if records}
-    sizes = {part: [_size(record) for record in records] for part, records in parts.items()}
+    parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
+    parts = {part: records for part, records in parts.items() if records}
+    write, place = WRITERS[to]
+    files: dict[str, str] = {}
+    for name, text in write(parts, reading.names):
+        if name in files:  # as those of 1.png and 1.jpg
+            raise ChestlibError(f"{name}: two images would share this file; rename one of them")
+        files[name] = text
     if out.suffix == ".json":
         if len(parts) != 1 or to not in ("coco", "chestx-det10"):
             raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
-        ((part, records),) = parts.items()
-        write_atomically(out, _text(to, records, sizes[part], reading.names))
+        write_atomically(out, "".join(files.values()))
     else:
         with _new_folder(out) as scratch:
-            for name, text in _files(to, parts, sizes, reading.names).items():
+            for name, text in files.items():
                 (scratch / name).parent.mkdir(parents=True, exist_ok=True)
                 (scratch / name).write_text(text, encoding="utf-8")
-            _write_beside(scratch, data)
-            if to != "challenge":
-                _link_images(scratch, parts, "{}_data" if to == "chestx-det10" else "images/{}", progress)
+            if patients := {record.file_name: record.patient for record in data.records if record.patient}:
+                write_patients(patients, scratch / PATIENTS)
+            if data.synthetic:
+                shutil.copy(data.root / PHANTOM, scratch)
+            if place:
+                _link_images(scratch, parts, place, progress)
     boxes = sum(len(record.labels) for record in data.records)
     assumed = sum(record.path is None and record.size is None for record in data.records)
     return Conversion(out, to, len(data.records), boxes, data.missing, assumed, data.notes)
 
 
-def _files(to: str, parts: dict, sizes: dict, names: Sequence[str]) -> dict[str, str]:
-    """Path below the new folder to text."""
-    if to in ("yolo", "challenge"):
-        return {"yolo": yolo, "challenge": challenge}[to].write(parts, sizes, names)
-    place = "annotations/{}.json" if to == "coco" else "{}.json"
-    return {place.format(part): _text(to, parts[part], sizes[part], names) for part in parts}
-
-
-def _text(to: str, records: Sequence[Record], sizes: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
-    return coco.text(records, sizes, names) if to == "coco" else official_text(records, names)
-
-
-def _size(record: Record) -> tuple[int, int]:
-    return images.size(record.path) if record.path else record.size or NIH_SIZE
+def _measured(record: Record) -> Record:
+    return replace(record, size=images.size(record.path) if record.path else record.size or NIH_SIZE)
 
 
 @contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name at the end, or goes."""
+    """Open a folder beside `out` that takes its name at the end, or goes."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         inside = Path(scratch, out.name)  # made here, so that it has the user's permissions and not a scratch folder's
@@ -137,15 +145,7 @@ def _new_folder(out: Path) -> Iterator[Path]:
         os.replace(inside, out)
 
 
-def _write_beside(folder: Path, data: DataFolder) -> None:
-    patients = {record.file_name: record.patient for record in data.records if record.patient}
-    if patients:
-        write_patients(patients, folder / PATIENTS)
-    if data.synthetic:
-        shutil.copy(data.root / PHANTOM, folder)
-
-
-def _link_images(folder: Path, parts: dict[str, list[Record]], place: str, progress: Progress | None) -> None:
+def _link_images(folder: Path, parts: Parts, place: str, progress: Progress | None) -> None:
     present = [(part, r.file_name, r.path) for part, records in parts.items() for r in records if r.path]
     for done, (part, name, path) in enumerate(present, start=1):
         link_or_copy(path, folder / place.format(part) / name)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from chestlib.console import Progress
 from chestlib.data._download import Network, download, unpack_images
-from chestlib.data.annotations import Reading, Record, read_annotations
+from chestlib.data.annotations import Parts, Reading, read_annotations
 from chestlib.data.folder import DataFolder, open_data
 from chestlib.data.formats.recognise import PARTS, PHANTOM, UNFINISHED
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, write_patients
@@ -49,8 +51,7 @@ def fetch(
 ) -> DataFolder:
     """Fetch the data set into `out`, in the layout of its archives, with `patients.csv`.
 
-    The folder can't be opened before the fetch is complete. The same command goes on after a broken one, and
-    only looks when everything is there.
+    Only a complete folder opens. The same command goes on after a broken fetch, and only looks after a whole one.
 
     Parameters
     ----------
@@ -76,38 +77,48 @@ def fetch(
     out = Path(out)
     if source not in ("kaggle", "official"):
         raise ChestlibError(f"{source}: not a source; take kaggle or official")
-    if not _replaceable(out, sha256):
+    held = [path for path in (out / "train.json", out / "test.json") if path.exists()]
+    if out.is_file() or (out / PHANTOM).exists() or any(digest_of(path) != sha256[path.name] for path in held):
         raise ChestlibError(f"{out}: holds other data; give a new folder")
-    work = out / UNFINISHED
-    if not work.exists() and _complete(out, annotations_only):
+    complete = len(held) == 2 and (out / PATIENTS).exists() and not (out / UNFINISHED).exists()
+    if complete and (annotations_only or not open_data(out).missing):
         return open_data(out)
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(work / "lock", timeout=0):
-            records, patients = _annotations(work, repository, sha256, progress, network)
-            for part in PARTS if not annotations_only else ():
-                wanted = {record.file_name for record in records[part]}
-                wanted -= {path.name for path in walk(out / f"{part}_data")}
-                if wanted and source == "kaggle":
-                    _from_kaggle(work, part, wanted, kaggle, progress)
-                elif wanted:
-                    _from_archive(work, part, wanted, archives, progress, network)
-            write_patients(patients, out / PATIENTS)
-            for part in reversed(PARTS):  # train.json last: it makes the folder a data set
-                os.replace(work / f"{part}.json", out / f"{part}.json")
-    except Timeout:
-        raise ChestlibError(f"{out}: another fetch is at work here; wait for it") from None
-    shutil.rmtree(work)
+    get = partial(download, progress=progress, network=network)
+    with _work_folder(out) as work:
+        records, patients = _annotations(work, repository, sha256, get)
+        for part in PARTS if not annotations_only else ():
+            images = out / f"{part}_data"
+            wanted = {record.file_name for record in records[part]} - {path.name for path in walk(images)}
+            if wanted and source == "kaggle":
+                _from_kaggle(images, wanted, kaggle)
+            elif wanted:
+                _from_archive(images, wanted, work, archives, get, progress)
+        write_patients(patients, out / PATIENTS)
+        for part in reversed(PARTS):  # train.json last: it makes the folder a data set
+            os.replace(work / f"{part}.json", out / f"{part}.json")
     return open_data(out)
 
 
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Lend a folder to one fetch at a time; it stays until a fetch is complete."""
+    work = out / UNFINISHED
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / "lock", timeout=0):
+            yield work
+    except Timeout:
+        raise ChestlibError(f"{out}: another fetch is at work here; wait for it") from None
+    shutil.rmtree(work)
+
+
 def _annotations(
-    work: Path, repository: str, sha256: Mapping[str, str], progress: Progress | None, network: Network | None
-) -> tuple[dict[str, list[Record]], dict[str, str]]:
-    """The records of each part, and the patient of each image."""
+    work: Path, repository: str, sha256: Mapping[str, str], get: Callable[..., None]
+) -> tuple[Parts, dict[str, str]]:
+    """Get the records of each part, and the patient of each image."""
     for name, digest in sha256.items():
         commit = NIH_COMMIT if name.startswith(NIH_FOLDER) else NAMES_COMMIT
-        download([f"{repository}/{commit}/{Path(name).name}"], work / name, digest, progress, network)
+        get([f"{repository}/{commit}/{Path(name).name}"], work / name, digest)
     records = {part: read_annotations(work / f"{part}.json") for part in PARTS}
     reading = Reading()
     patients = match_nih(work / NIH_FOLDER, records, reading)
@@ -115,58 +126,39 @@ def _annotations(
     return records, patients
 
 
-def _replaceable(out: Path, sha256: Mapping[str, str]) -> bool:
-    """True unless there is a file, a phantom, or annotations of other content."""
-    files = [out / f"{part}.json" for part in PARTS]
-    return (
-        not out.is_file()
-        and not (out / PHANTOM).exists()
-        and all(digest_of(f) == sha256[f.name] for f in files if f.exists())
-    )
-
-
-def _complete(out: Path, annotations_only: bool) -> bool:
-    there = all((out / name).exists() for name in ("train.json", "test.json", PATIENTS))
-    return there and (annotations_only or not open_data(out).missing)
-
-
 def _from_archive(
-    work: Path,
-    part: str,
+    folder: Path,
     wanted: set[str],
+    work: Path,
     archives: Sequence[str],
+    get: Callable[..., None],
     progress: Progress | None,
-    network: Network | None,
 ) -> None:
-    name = f"{part}_data"
-    archive = work / f"{name}.zip"
-    if not (work / name).exists():
-        download([f"{base}/{name}.zip" for base in archives], archive, None, progress, network)
+    unpacked, archive = work / folder.name, work / f"{folder.name}.zip"
+    if not unpacked.exists():
+        get([f"{base}/{archive.name}" for base in archives], archive)
         try:
-            unpack_images(archive, work / name, progress)
+            unpack_images(archive, unpacked, progress)
         finally:  # unpacked, or not worth keeping
             archive.unlink()
-    _take(walk(work / name), wanted, work.parent / name, os.replace, archives[0])
+    _take(walk(unpacked), wanted, folder, os.replace, archives[0])
 
 
-def _from_kaggle(
-    work: Path, part: str, wanted: set[str], kaggle: Callable[[str], str] | None, progress: Progress | None
-) -> None:
-    name = f"{part}_data"
+def _from_kaggle(folder: Path, wanted: set[str], kaggle: Callable[[str], str] | None) -> None:
     if kaggle is None:
         import kagglehub
 
         kaggle = kagglehub.dataset_download
     try:
-        folder = Path(kaggle(KAGGLE_DATASET))
+        cache = Path(kaggle(KAGGLE_DATASET))
     except Exception as error:  # kagglehub has no common error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ChestlibError(f"kaggle.com/datasets/{KAGGLE_DATASET}: {reason}; or take --source official") from None
-    paths = [path for path in walk(folder) if name in path.relative_to(folder).parts and not path.is_symlink()]
-    _take(paths, wanted, work.parent / name, link_or_copy, KAGGLE_DATASET)
+    paths = [path for path in walk(cache) if folder.name in path.relative_to(cache).parts and not path.is_symlink()]
+    _take(paths, wanted, folder, link_or_copy, KAGGLE_DATASET)
 
 
-def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable, source: str) -> None:
+def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable[[Path, Path], None], source: str) -> None:
     """Bring the wanted images to their folder, each whole."""
     for path in paths:
         if path.name in wanted:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chestlib.data import splits
-from chestlib.data.annotations import Reading, Record
+from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.formats.recognise import PHANTOM, find
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, nih_patient, read_patients
 from chestlib.errors import ChestlibError
@@ -85,7 +85,7 @@ class DataFolder:
 
 
 def summary(records: Iterable[Record]) -> dict[str, int | str]:
-    """Counts of one part by label: images, patients, boxes, and boxes of each finding."""
+    """Count images, patients, boxes, and boxes of each finding in one part, by label."""
     records = list(records)
     boxes = Counter(i for record in records for i in record.labels.tolist())
     return {
@@ -127,7 +127,7 @@ def open_data(folder: Path, others: str | None = None) -> DataFolder:
 
 
 def scan(folder: Path, reading: Reading) -> DataFolder:
-    """As :func:`open_data`, but no part is drawn, and bad records are left out and told by `reading`."""
+    """Read as :func:`open_data`, but no part is drawn, and bad records are left out and told by `reading`."""
     folder = Path(folder)
     if not folder.exists():
         raise ChestlibError(f"{folder}: no such file or folder; give a data folder")
@@ -143,8 +143,8 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
     return DataFolder(root, **parts, synthetic=(root / PHANTOM).exists(), layout=layout, notes=tuple(notes))
 
 
-def _train_and_test(parts: dict[str, list[Record]], reading: Reading) -> tuple[dict[str, list[Record]], list[str]]:
-    """Whatever parts there are, as train and test, and a note for each decision."""
+def _train_and_test(parts: Parts, reading: Reading) -> tuple[Parts, list[str]]:
+    """Make train and test of whatever parts there are, with a note for each decision."""
     train, val, test = (parts.get(part, []) for part in ("train", "val", "test"))
     notes = []
     if val and test:
@@ -156,7 +156,7 @@ def _train_and_test(parts: dict[str, list[Record]], reading: Reading) -> tuple[d
     return {"train": train, "test": test}, notes
 
 
-def _patients(root: Path, folder: Path, parts: dict[str, list[Record]], reading: Reading) -> dict[str, str]:
+def _patients(root: Path, folder: Path, parts: Parts, reading: Reading) -> dict[str, str]:
     for place in (root, folder):
         if (place / PATIENTS).exists():
             return read_patients(place / PATIENTS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
 from chestlib.files import walk
@@ -41,7 +42,7 @@ def read(path: Path) -> np.ndarray:
     if _is_dicom(path):
         from chestlib.data import dicom
 
-        return dicom.read(path, lambda width, height: _harmless(path, width, height))
+        return dicom.read(path)
     with _opened(path) as image:
         if image.mode.startswith("I"):  # 16-bit grey
             grey = np.asarray(image, np.float32) / 65535
@@ -53,7 +54,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The files themselves, and every PNG, JPEG and DICOM in the folders, sorted.
+    """List the files themselves, and every PNG, JPEG and DICOM in the folders, sorted.
 
     Raises
     ------
@@ -62,25 +63,22 @@ def find(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = walk(path)
-            if not inside:
-                raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
+        if not path.exists():
             raise ChestlibError(f"{path}: no such file")
+        inside = walk(path) if path.is_dir() else [path]
+        if not inside:
+            raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
+        found += inside
     return found
 
 
 def size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels, from the header alone; errors as in :func:`read`."""
+    """Give (width, height) in pixels, from the header alone; errors as in :func:`read`."""
     path = Path(path)
     if _is_dicom(path):
         from chestlib.data import dicom
 
-        return _harmless(path, *dicom.size(path))
+        return dicom.size(path)
     with _opened(path) as image:
         return image.size
 
@@ -91,61 +89,48 @@ def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if image.shape[1:] == (h, w):
         return image
     shrinks = h < image.shape[1] or w < image.shape[2]
-    return cv2.resize(image[0], (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)[None]
+    resized: np.ndarray = cv2.resize(image[0], (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized[None]
 
 
 def digest(path: Path) -> bytes:
-    """16 bytes that name the content of a file."""
-    try:
-        return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    """Give 16 bytes that name the content of a file."""
+    return hashlib.blake2b(_bytes(path), digest_size=16).digest()
 
 
 def _is_dicom(path: Path) -> bool:
-    """By the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
+    """Tell by the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
+    return _bytes(path, 132)[128:] == b"DICM"
+
+
+def _bytes(path: Path, count: int = -1) -> bytes:
     try:
         with open(path, "rb") as file:
-            head = file.read(132)
+            return file.read(count)
     except OSError as error:
-        raise _unreadable(path, error) from None
-    return head[128:] == b"DICM"
+        raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _unreadable(path: Path, error: OSError) -> ChestlibError:
-    return ChestlibError(f"{path}: cannot be read ({error.strerror or error})")
-
-
-def _harmless(path: Path, width: int, height: int) -> tuple[int, int]:
+def refuse_bomb(path: Path, width: int, height: int) -> None:
+    """Raise a ChestlibError, before anything is decoded, for a size that no radiograph has."""
     if width * height > MAX_PIXELS:
         raise ChestlibError(
             f"{path}: refused, {width} x {height} is more than {MAX_PIXELS} pixels; is it a radiograph?"
         )
-    return width, height
 
 
-class _opened:
-    """Context: a Pillow image, loaded lazily; whatever Pillow raises in between becomes one clear line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Image.Image:
-        try:
-            self.image = Image.open(self.path, formats=("PNG", "JPEG"))
-        except Exception as error:
-            raise self._clear(error) from None
-        _harmless(self.path, *self.image.size)
-        return self.image
-
-    def __exit__(self, kind, error, trace) -> None:
-        self.image.close()
-        if isinstance(error, Exception):
-            raise self._clear(error) from None
-
-    def _clear(self, error: Exception) -> ChestlibError:
-        if isinstance(error, Image.DecompressionBombError):
-            return ChestlibError(f"{self.path}: refused, more than {MAX_PIXELS} pixels; is it a radiograph?")
-        if isinstance(error, Image.UnidentifiedImageError):
-            return ChestlibError(f"{self.path}: not a PNG, JPEG or DICOM image, or its header is broken")
-        return ChestlibError(f"{self.path}: not readable as an image ({error}); is the file whole?")
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a Pillow image, loaded lazily; whatever Pillow raises in between becomes one clear line."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            refuse_bomb(path, *image.size)
+            yield image
+    except ChestlibError:
+        raise
+    except Image.DecompressionBombError:
+        raise ChestlibError(f"{path}: refused, more than {MAX_PIXELS} pixels; is it a radiograph?") from None
+    except UnidentifiedImageError:
+        raise ChestlibError(f"{path}: not a PNG, JPEG or DICOM image, or its header is broken") from None
+    except Exception as error:
+        raise ChestlibError(f"{path}: not readable as an image ({error}); is the file whole?") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chestlib.data.annotations import Reading, Record, read_official
+from chestlib.data.annotations import Parts, Reading, Record, read_official
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 
@@ -22,18 +22,12 @@ NIH_NAME = re.compile(r"(\d{8})_\d{3}\.png")
 
 
 def patient_groups(records: Iterable[Record]) -> list[str]:
-    """The group of each record: its patient, or the image itself where the patient is unknown."""
+    """Name the group of each record: its patient, or the image itself where the patient is unknown."""
     return [f"patient {r.patient}" if r.patient else f"image {r.file_name}" for r in records]
 
 
 def read_patients(path: Path) -> dict[str, str]:
-    """File name to patient, from a CSV file with these two columns and a header.
-
-    Raises
-    ------
-    ChestlibError
-        If the file is not of that form or gives an image two patients.
-    """
+    """Read file name to patient, from a CSV file with these two columns and a header."""
     patients: dict[str, str] = {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -55,13 +49,13 @@ def write_patients(patients: Mapping[str, str], path: Path) -> None:
 
 
 def nih_patient(file_name: str) -> str:
-    """The patient in an NIH file name; empty for any other name."""
+    """Take the patient out of an NIH file name; empty for any other name."""
     match = NIH_NAME.fullmatch(file_name)
     return match[1] if match else ""
 
 
-def match_nih(folder: Path, parts: Mapping[str, Sequence[Record]], reading: Reading) -> dict[str, str]:
-    """File name to patient, from `train.json` and `test.json` in `folder` with NIH names, record i for record i.
+def match_nih(folder: Path, parts: Parts, reading: Reading) -> dict[str, str]:
+    """Match file name to patient, from `train.json` and `test.json` in `folder` with NIH names, record i for record i.
 
     Where a record has other boxes or findings than its namesake, the error is noted and the part has no patients.
     """
@@ -69,8 +63,7 @@ def match_nih(folder: Path, parts: Mapping[str, Sequence[Record]], reading: Read
     for part, records in parts.items():
         path = folder / f"{part}.json"
         twins = read_official(path, reading)
-        fault = _mismatch(records, twins)
-        if fault:
+        if fault := _mismatch(records, twins):
             reading.error(path, *fault)
         else:
             patients |= {r.file_name: nih_patient(twin.file_name) for r, twin in zip(records, twins, strict=True)}
@@ -78,7 +71,7 @@ def match_nih(folder: Path, parts: Mapping[str, Sequence[Record]], reading: Read
 
 
 def _mismatch(records: Sequence[Record], twins: Sequence[Record]) -> tuple[int | None, str] | None:
-    """The first record, and how it differs."""
+    """Find the first record that differs, and how."""
     if len(records) != len(twins):
         return None, f"{len(twins)} records for {len(records)} images; take the file of the same revision"
     for i, (record, twin) in enumerate(zip(records, twins, strict=True)):

@@ -40,27 +40,32 @@ class Split:
         return f"Split({self.name!r}, seed={self.seed}, {sizes})"
 
     def to_json(self) -> dict[str, Any]:
-        """The split by file names, to be saved with a run."""
+        """List the split by file names, to be saved with a run."""
         parts = {part: [record.file_name for record in getattr(self, part)] for part in ("train", "val", "test")}
         return {"name": self.name, "seed": self.seed, **parts}
 
     @classmethod
-    def from_json(cls, state: dict[str, Any], train: Iterable[Record], test: Iterable[Record]) -> Split:
-        """The same split again from the official parts of the same data.
+    def from_json(cls, state: dict[str, Any], train: Sequence[Record], test: Sequence[Record]) -> Split:
+        """Make the same split again from the official parts of the same data.
 
         Raises
         ------
         ChestlibError
             If an image of the split is not among them.
         """
-        sources = {"train": _by_name(train), "test": _by_name(test)}
-        sources["val"] = sources["train"]
-        parts = {part: _pick(state[part], sources[part]) for part in ("train", "val", "test")}
+        parts = {}
+        for part, records in (("train", train), ("val", train), ("test", test)):
+            known = {record.file_name: record for record in _present(records)}
+            if lost := [name for name in state[part] if name not in known]:
+                raise ChestlibError(
+                    f"{lost[0]}: is in the split but not in the data, as {len(lost)} images in all; other data?"
+                )
+            parts[part] = [known[name] for name in state[part]]
         return cls(state["name"], state["seed"], **parts)
 
 
 def official(train: Sequence[Record], test: Sequence[Record], val_share: float = 0.15, seed: int = 0) -> Split:
-    """The data set's own parts, with validation drawn from train.
+    """Keep the data set's own parts, with validation drawn from train.
 
     Validation is drawn by patient where patients are known, else by image, and stratified by finding. Patients
     that train and test share stay shared: this is the split that published figures rest on, leak included.
@@ -70,7 +75,7 @@ def official(train: Sequence[Record], test: Sequence[Record], val_share: float =
 
 
 def patient_clean(train: Sequence[Record], test: Sequence[Record], val_share: float = 0.15, seed: int = 0) -> Split:
-    """As :func:`official`, but no patient is in two parts: patients of the test part are removed from train.
+    """Split as :func:`official`, but no patient is in two parts: patients of the test part are removed from train.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def patient_clean(train: Sequence[Record], test: Sequence[Record], val_share: fl
 
 
 def default(train: Sequence[Record], test: Sequence[Record], seed: int = 0) -> Split:
-    """The patient-clean split where every patient is known, else the official one."""
+    """Take the patient-clean split where every patient is known, else the official one."""
     known = all(record.patient for record in (*train, *test))
     return (patient_clean if known else official)(train, test, seed=seed)
 
@@ -118,19 +123,6 @@ def require_trainable(split: Split, where: object) -> None:
 
 def _present(records: Iterable[Record]) -> list[Record]:
     return [record for record in records if record.path is not None]
-
-
-def _by_name(records: Iterable[Record]) -> dict[str, Record]:
-    return {record.file_name: record for record in _present(records)}
-
-
-def _pick(names: list[str], source: dict[str, Record]) -> list[Record]:
-    lost = [name for name in names if name not in source]
-    if lost:
-        raise ChestlibError(
-            f"{lost[0]}: is in the split but not in the data, as {len(lost)} images in all; other data?"
-        )
-    return [source[name] for name in names]
 
 
 def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], list[Record]]:

@@ -13,8 +13,6 @@ from PIL import Image
 from chestlib.data import cached_images, images
 from chestlib.errors import ChestlibError
 
-GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
-
 
 @pytest.fixture
 def paths(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from dicoms import dicom
 from PIL import Image
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from chestlib.data import images
 from chestlib.errors import ChestlibError
@@ -62,6 +62,21 @@ def test_dicom_colour(tmp_path):
     np.testing.assert_allclose(images.read(tmp_path / "x"), 0.299, atol=2e-3)
 
 
+def test_dicom_palette(tmp_path):
+    """Of three colours by number the second is red."""
+    tags = {}
+    for colour, second in (("Red", 65535), ("Green", 0), ("Blue", 0)):
+        tags[f"{colour}PaletteColorLookupTableDescriptor"] = [3, 0, 16]
+        tags[f"{colour}PaletteColorLookupTableData"] = np.array([0, second, 65535], "<u2").tobytes()
+    dicom(tmp_path / "x", np.array([[0, 1, 2, 2]], np.uint8), 8, "PALETTE COLOR", **tags)
+    np.testing.assert_allclose(images.read(tmp_path / "x")[0, 0], [0, 0.299, 1, 1], atol=2e-3)
+
+
+def test_dicom_inverted_after_its_window(tmp_path):
+    dicom(tmp_path / "x", np.array([[0, 40]], np.uint8), 8, "MONOCHROME1", WindowCenter=50.5, WindowWidth=101)
+    np.testing.assert_allclose(images.read(tmp_path / "x")[0, 0], [1, 0.6], atol=1e-6)
+
+
 def test_dicom_compressed(tmp_path):
     dataset = dicom(tmp_path / "raw", GREY, 8)
     expected = images.read(tmp_path / "raw")
@@ -86,8 +101,17 @@ def test_dicom_that_can_not_be_shown(tmp_path):
     with pytest.raises(ChestlibError, match="3 frames"):
         images.read(tmp_path / "frames")
     dicom(tmp_path / "large", np.zeros((2, 2), np.uint16), Rows=60_000, Columns=60_000)
-    with pytest.raises(ChestlibError, match="refused"):
-        images.read(tmp_path / "large")
+    for look in (images.read, images.size):
+        with pytest.raises(ChestlibError, match="large: refused, 60000 x 60000 is more than"):
+            look(tmp_path / "large")
+    dicom(tmp_path / "nan", np.zeros((2, 2), np.uint16), RescaleSlope=1e38, RescaleIntercept=-1e39)
+    with pytest.raises(ChestlibError, match="nan: its rescale or window leads to values that are no numbers"):
+        images.read(tmp_path / "nan")
+    small = dicom(tmp_path / "deflated", np.zeros((2, 2), np.uint16))
+    small.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    small.save_as(tmp_path / "deflated", enforce_file_format=True)
+    with pytest.raises(ChestlibError, match=r"deflated: not readable as DICOM \(deflated as a whole"):
+        images.size(tmp_path / "deflated")
     whole = dicom(tmp_path / "short", np.zeros((20, 20), np.uint16))
     data = (tmp_path / "short").read_bytes()
     (tmp_path / "short").write_bytes(data[: -len(whole.PixelData) // 2])

@@ -252,6 +252,16 @@ def test_hostile_archive(server, mirror, tmp_path, members, message):
     assert {p.name for p in left} <= {"lock", "train.json", "test.json"} and not list(out.glob("*.json"))
 
 
+def test_broken_archive(tmp_path):
+    """Of bytes flipped in the middle some are told by the sum at the end, and some earlier, by the decompressor."""
+    whole = zipped({"0.png": png(0)[:200] * 20})
+    for i in range(40, 80):
+        (tmp_path / "x.zip").write_bytes(whole[:i] + bytes([whole[i] ^ 255]) + whole[i + 1 :])
+        with pytest.raises(ChestlibError, match=r"x\.zip: not a whole ZIP archive"):
+            download.unpack_images(tmp_path / "x.zip", tmp_path / "x")
+        assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+
+
 def test_kaggle(mirror, tmp_path):
     copy = tmp_path / "cache"
     for i in range(6):

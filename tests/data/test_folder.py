@@ -96,17 +96,6 @@ def test_patients_in_nih_file_names_themselves(tmp_path):
     assert open_data(tmp_path).train[0].patient == "00000007"
 
 
-@pytest.mark.parametrize("text", ["name,who\n1.png,a\n", "\xff\xfe", "file_name,patient\n1.png\n"])
-def test_bad_patients_file(tmp_path, text):
-    data_set(tmp_path)
-    (tmp_path / "patients.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ChestlibError, match=r"patients\.csv: expected a CSV file with the columns file_name,patient"):
-        open_data(tmp_path)
-    (tmp_path / "patients.csv").write_text("file_name,patient\n1.png,a\n1.png,b\n")
-    with pytest.raises(ChestlibError, match=r"1\.png has two patients, a and b"):
-        open_data(tmp_path)
-
-
 def test_what_is_no_data_set(tmp_path):
     with pytest.raises(ChestlibError, match="none: no such file or folder"):
         open_data(tmp_path / "none")

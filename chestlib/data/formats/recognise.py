@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from chestlib.data import images
-from chestlib.data.annotations import Reading, Record, read_official
+from chestlib.data.annotations import Parts, Reading, Record, read_official
 from chestlib.data.formats import challenge, coco, yolo
 from chestlib.data.patients import NIH_FOLDER
 from chestlib.errors import ChestlibError
-from chestlib.files import read_json, walk
+from chestlib.files import walk
 
 PARTS = ("train", "test")
 
@@ -22,27 +22,24 @@ UNFINISHED_PHANTOM = ".phantom-begun.json"
 UNFINISHED = ".fetch"
 """Work folder of a fetch."""
 
-Found = tuple[Path, str, dict[str, list[Record]]]
+LEVELS = ("", "*/", "*/*/")
+"""How deep a data set may lie in the folder that is named."""
+
+Found = tuple[Path, str, Parts]
 
 
 def find(folder: Path, reading: Reading) -> Found | None:
-    """The data set in a folder, or the part in one file: where it lies, its format, and its parts with their images.
-
-    Raises
-    ------
-    ChestlibError
-        If there are several, if what writes it was broken off, or a file of it is broken as a whole.
-    """
-    readers = (_read_official, _read_yolo, _read_challenge, _read_coco) if folder.is_dir() else (_read_file,)
+    """Find the data set in a folder, or the part in one file: its root, its format, its parts with their images."""
+    readers = (_official, _yolo, _challenge, _coco) if folder.is_dir() else (_one_file,)
     return next(filter(None, (read(folder, reading) for read in readers)), None)
 
 
-def _read_official(folder: Path, reading: Reading) -> Found | None:
-    """`train.json`, `test.json`, `train_data/`, `test_data/`; up to two levels down, images at any depth."""
-    for level in ("", "*/", "*/*/"):
+def _official(folder: Path, reading: Reading) -> Found | None:
+    """Read `train.json`, `test.json` and the images at any depth of `train_data/` and `test_data/`."""
+    for level in LEVELS:
         files = [path for part in PARTS for path in folder.glob(f"{level}{part}.json")]
         files = [path for path in files if path.parent == folder or path.parent.name not in (NIH_FOLDER, UNFINISHED)]
-        roots = {path.parent for path in files if not coco.is_coco(read_json(path))}
+        roots = {path.parent for path in files if not coco.is_coco(path)}
         if len(roots) > 1:
             names = ", ".join(sorted(str(root.relative_to(folder)) for root in roots))
             raise ChestlibError(f"{folder}: holds several data sets ({names}); give one of them")
@@ -64,27 +61,32 @@ def _read_official(folder: Path, reading: Reading) -> Found | None:
     return root, "chestx-det10", parts
 
 
-def _read_yolo(folder: Path, reading: Reading) -> Found | None:
-    for level in ("", "*/", "*/*/"):
-        for file in filter(yolo.is_yolo, sorted(folder.glob(f"{level}*.y*ml"))):
-            parts = yolo.read(file, reading, images.size)
-            return file.parent, "yolo", _with_images(parts, file.parent)
-    return None
+def _yolo(folder: Path, reading: Reading) -> Found | None:
+    files = (file for level in LEVELS for file in sorted(folder.glob(f"{level}*.y*ml")) if yolo.is_yolo(file))
+    file = next(files, None)
+    return (file.parent, "yolo", _with_images(yolo.read(file, reading), file.parent)) if file else None
 
 
-def _read_coco(folder: Path, reading: Reading) -> Found | None:
-    """COCO files of any name in the folder, below it, or above it when the folder holds their images."""
-    files = [path for path in walk(folder, {".json"}) if coco.is_coco(read_json(path))]
-    if files:
+def _challenge(folder: Path, reading: Reading) -> Found | None:
+    if not challenge.is_challenge(folder):
+        return None
+    return folder, "challenge", _with_images(challenge.read(folder, reading), folder)
+
+
+def _coco(folder: Path, reading: Reading) -> Found | None:
+    """Read COCO files of any name in the folder, below it, or above it when the folder holds their images."""
+    if files := [path for path in walk(folder, {".json"}) if coco.is_coco(path)]:
         return folder, "coco", _coco_parts(files, folder, folder, reading)
-    files = [path for path in sorted(folder.parent.glob("*.json")) if _is_coco_above(path)]
+    for path in sorted(folder.parent.glob("*.json")):
+        with suppress(ChestlibError):  # somebody else's file
+            files += [path] if coco.is_coco(path) else []
     parts = _coco_parts(files, folder.parent, folder, reading)
     return (folder, "coco", parts) if any(r.path for records in parts.values() for r in records) else None
 
 
-def _coco_parts(files: list[Path], root: Path, pictures: Path, reading: Reading) -> dict[str, list[Record]]:
-    """Each file is the part that its path below `root` names, train if none."""
-    parts: dict[str, list[Record]] = {}
+def _coco_parts(files: list[Path], root: Path, pictures: Path, reading: Reading) -> Parts:
+    """Read each file as the part that its path below `root` names, train if none."""
+    parts: Parts = {}
     for file in files:
         named = re.search(r"(?<![a-z])(test|val)(id|idation)?(?![a-z])", file.relative_to(root).as_posix().lower())
         part = named[1] if named else "train"
@@ -93,31 +95,14 @@ def _coco_parts(files: list[Path], root: Path, pictures: Path, reading: Reading)
     return parts
 
 
-def _is_coco_above(path: Path) -> bool:
-    try:
-        return coco.is_coco(read_json(path))
-    except ChestlibError:  # somebody else's file
-        return False
-
-
-def _read_challenge(folder: Path, reading: Reading) -> Found | None:
-    if not challenge.is_challenge(folder):
-        return None
-    return folder, "challenge", _with_images(challenge.read(folder, reading), folder)
-
-
-def _read_file(file: Path, reading: Reading) -> Found:
-    """One part alone, with the images around it."""
-    is_coco = coco.is_coco(read_json(file))
+def _one_file(file: Path, reading: Reading) -> Found:
+    """Read one part alone, with the images around it."""
+    layout, read = ("coco", coco.read) if coco.is_coco(file) else ("chestx-det10", read_official)
     part = "test" if "test" in file.stem.lower() else "train"
-    records = (coco.read if is_coco else read_official)(file, reading)
-    parts = {"train": [], "test": [], **_with_images({part: records}, file.parent, file.parent)}
-    return file.parent, "coco" if is_coco else "chestx-det10", parts
+    return file.parent, layout, _with_images({part: read(file, reading)}, file.parent, file.parent)
 
 
-def _with_images(
-    parts: dict[str, list[Record]], folder: Path, annotations: Path | None = None
-) -> dict[str, list[Record]]:
+def _with_images(parts: Parts, folder: Path, annotations: Path | None = None) -> Parts:
     """Find images at any depth below `folder` by the end of their path, case ignored.
 
     Of several, those beside the annotations win, then those in a folder named after the part; if still several
