@@ -17,7 +17,10 @@ PYTEST := pytest -q -n 2 --dist loadfile --doctest-modules tests chestlib
 # Other data or another profile has other outputs: then the notebooks must run, but are not compared.
 NBVAL := $(if $(DATA)$(filter-out quick,$(PROFILE)),--nbval-lax,--nbval)
 
-.PHONY: help env report test faults test-floor test-latest docs lint lint-js notebooks figures lock clean
+# What differs from the last commit, file by file; nothing where there is no git.
+TREE := { git status --porcelain 2>/dev/null || true; }
+
+.PHONY: help env report test coverage faults test-floor test-latest docs lint lint-js notebooks figures lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,9 +45,14 @@ env: .venv/.ready ## .venv from requirements.lock
 report: env ## report/index.html from the executed notebooks
 	$(BIN)/chestlib report --profile $(PROFILE) $(if $(DATA),--data "$(abspath $(DATA))")
 
-test: env lint ## ruff, pytest, and the notebooks by nbval
+test: env lint ## ruff, pytest, and the notebooks by nbval; no tracked file may change on the way
+	@$(TREE) > .venv/.tree
 	$(BIN)/$(PYTEST)
 	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb
+	@$(TREE) | diff .venv/.tree - || { echo "The tests have changed the tree"; exit 1; }
+
+coverage: env ## pytest with the share of chestlib that it runs, branches included
+	$(BIN)/$(PYTEST) --cov --cov-report=term
 
 faults: env ## the long fault campaigns: kills, broken inputs, full disks
 	$(BIN)/pytest -q -m campaign tests/faults
@@ -89,4 +97,4 @@ lock: ## requirements.lock anew, for all supported Pythons
 	uv pip compile -q --universal --generate-hashes --upgrade --python-version 3.10 --extra test pyproject.toml -o requirements.lock
 
 clean: ## what was generated
-	rm -rf report runs artifacts data/phantom-* data/cache
+	rm -rf report runs artifacts data/phantom-* data/cache tests/viewer/node_modules

@@ -105,7 +105,7 @@ class Course:
         told = f"{text} ({figure})" if figure else text
         if holds:
             print(f"holds: {text}")
-        elif self.data.root.name == "phantom-quick":
+        elif (self.data.root.name, self.profile.name) == ("phantom-quick", "quick"):
             raise AssertionError(f"does not hold: {told}")
         else:
             print(f"not so here: {told}")
