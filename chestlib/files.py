@@ -14,6 +14,8 @@ from typing import Any
 from chestlib.errors import ChestlibError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm", ".dicom"}
+MAX_PIXELS = 2**26
+"""Larger images (more than 8192 x 8192) are taken for decompression bombs and refused."""
 
 
 def read_json(path: Path) -> Any:
@@ -94,3 +96,11 @@ def walk(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         found += [Path(where, n) for n in sorted(names) if Path(n).suffix.lower() in suffixes and n[0] != "."]
     return found
+
+
+def refuse_bomb(path: Path, width: int, height: int) -> None:
+    """Raise a ChestlibError, before anything is decoded, for a size that no radiograph has."""
+    if width * height > MAX_PIXELS:
+        raise ChestlibError(
+            f"{path}: refused, {width} x {height} is more than {MAX_PIXELS} pixels; is it a radiograph?"
+        )

@@ -15,8 +15,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_voi
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from chestlib.data.images import refuse_bomb
 from chestlib.errors import ChestlibError
+from chestlib.files import refuse_bomb
 
 META = 4096
 """Bytes within which the file meta information, never compressed, names the transfer syntax."""

@@ -13,10 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
-from chestlib.files import walk
-
-MAX_PIXELS = 2**26
-"""Larger images (more than 8192 x 8192) are taken for decompression bombs and refused."""
+from chestlib.files import MAX_PIXELS, refuse_bomb, walk
 
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -109,14 +106,6 @@ def _bytes(path: Path, count: int = -1) -> bytes:
             return file.read(count)
     except OSError as error:
         raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
-def refuse_bomb(path: Path, width: int, height: int) -> None:
-    """Raise a ChestlibError, before anything is decoded, for a size that no radiograph has."""
-    if width * height > MAX_PIXELS:
-        raise ChestlibError(
-            f"{path}: refused, {width} x {height} is more than {MAX_PIXELS} pixels; is it a radiograph?"
-        )
 
 
 @contextmanager
