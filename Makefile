@@ -18,7 +18,7 @@ PYTEST := pytest -q -n 2 --dist loadfile --doctest-modules tests chestlib
 NBVAL := $(if $(DATA)$(filter-out quick,$(PROFILE)),--nbval-lax,--nbval)
 
 # What differs from the last commit, file by file; nothing where there is no git.
-TREE := { git status --porcelain 2>/dev/null || true; }
+TREE := { git status --porcelain && git diff HEAD | sha256sum; } 2>/dev/null || true
 
 .PHONY: help env report test coverage faults test-floor test-latest docs lint lint-js notebooks figures lock clean
 
@@ -46,10 +46,10 @@ report: env ## report/index.html from the executed notebooks
 	$(BIN)/chestlib report --profile $(PROFILE) $(if $(DATA),--data "$(abspath $(DATA))")
 
 test: env lint ## ruff, pytest, and the notebooks by nbval; no tracked file may change on the way
-	@$(TREE) > .venv/.tree
+	@{ $(TREE); } > .venv/.tree
 	$(BIN)/$(PYTEST)
 	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb
-	@$(TREE) | diff .venv/.tree - || { echo "The tests have changed the tree"; exit 1; }
+	@{ $(TREE); } | diff .venv/.tree - || { echo "The tests have changed the tree"; exit 1; }
 
 coverage: env ## pytest with the share of chestlib that it runs, branches included
 	$(BIN)/$(PYTEST) --cov --cov-report=term
@@ -71,7 +71,7 @@ test-latest: ## pytest on Python 3.13 with the newest versions; needs uv
 	.venv-latest/bin/$(PYTEST)
 
 docs: env ## docs/api/, the reference, from the docstrings
-	$(BIN)/pdoc --docformat numpy --output-directory docs/api chestlib '!chestlib.report.__main__'
+	$(BIN)/pdoc --docformat numpy --output-directory docs/api chestlib
 
 lint: env lint-js ## ruff, notebooks included, mypy, and lint-js
 	$(BIN)/ruff check -q .
@@ -80,7 +80,8 @@ lint: env lint-js ## ruff, notebooks included, mypy, and lint-js
 
 lint-js: ## the viewer's JavaScript: biome, tsc and its tests; needs node
 	@cd tests/viewer; \
-	if ! { command -v node && command -v npm; } >/dev/null; then why="node is missing"; \
+	if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20)'; } >/dev/null 2>&1; \
+	then why="node 20 or newer is missing"; \
 	elif ! [ node_modules/.ready -nt package.json ] && ! npm install --silent; then why="its tools are not installed"; \
 	else touch node_modules/.ready; npm run --silent check; npm test --silent; exit; fi; \
 	echo "The viewer's JavaScript was not checked: $$why"; [ -z "$${CI:-}" ]

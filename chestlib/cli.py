@@ -30,7 +30,7 @@ DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `p
 RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
 ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
 
 
 def main() -> None:
@@ -136,7 +136,7 @@ def tune(
     print(f"{run}: {package.ended(study)} trials; best recall at the floor, on val: {study.best_value:.3f}")
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def train(
     stage: Annotated[Stage, typer.Argument(metavar="STAGE", help="`classifier` or `detector`.")],
     folder: DataDir,

@@ -75,7 +75,7 @@ def bar(text: str) -> Iterator[Progress]:
         _TimeLeft(table_column=whole),
     )
     start, first, drawn = time.monotonic(), first_process(), errors.is_terminal
-    silent, began = drawn or not first, False
+    silent, began = drawn or not (first and text), False
     with progress.Progress(*columns, console=errors, disable=not (drawn and first)) as shown:
         task = shown.add_task(text, total=None, left=None)
 

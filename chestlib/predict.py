@@ -90,6 +90,7 @@ class TwoStage:
         if not pictures:
             return []
         probability = classifier.probabilities(self.classifier, self._stack(pictures, self.classifier))
+        probability = probability.astype(float).round(6)  # as those were among which the threshold was chosen
         present = probability >= self.threshold
         look = [i for i in range(len(pictures)) if present[i] or not self.cascade]
         found: dict[int, Detections] = {}
@@ -102,7 +103,7 @@ class TwoStage:
                 name,
                 picture.shape[2],
                 picture.shape[1],
-                round(float(probability[i]), 6),
+                float(probability[i]),
                 bool(present[i]),
                 found.get(i),
             )

@@ -138,4 +138,4 @@ def test_env_tells_every_requirement() -> None:
     result = run("env", "--json")
     rows = {row["name"]: row for row in json.loads(result.stdout)}
     assert result.returncode == 0 and all(row["ok"] for row in rows.values()), result.stdout
-    assert {"python", "torch", "torchvision", "device", "bfloat16", "data", "runs"} <= set(rows)
+    assert {"python", "torch", "torchvision", "seaborn", "device", "threads", "memory", "data", "runs"} <= set(rows)

@@ -2,8 +2,9 @@
 
 from chestlib.course import environment
 from chestlib.course.exercises import NotYet, check
-from chestlib.course.lesson import Course, begin, data_folder, home, notebooks, phantom, runs_folder
+from chestlib.course.lesson import Course, begin, data_folder, home, lacking, notebooks, phantom, runs_folder
 
 __all__ = [
-    "Course", "NotYet", "begin", "check", "data_folder", "environment", "home", "notebooks", "phantom", "runs_folder",
+    "Course", "NotYet", "begin", "check", "data_folder", "environment", "home", "lacking", "notebooks", "phantom",
+    "runs_folder",
 ]  # fmt: skip

@@ -12,7 +12,10 @@ from chestlib import devices
 from chestlib.course.lesson import data_folder, runs_folder
 
 FLOORS = {"torch": (2, 5, 1), "torchvision": (0, 20, 1)}
-PACKAGES = (*FLOORS, "lightning", "optuna", "numpy", "pandas", "matplotlib", "jupyterlab", "anywidget", "pydicom")
+PACKAGES = (
+    *FLOORS, "lightning", "optuna", "numpy", "pandas", "matplotlib", "seaborn", "jupyterlab", "anywidget",
+    "pycocotools", "pydicom",
+)  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -35,9 +38,13 @@ def rows() -> list[Row]:
             found.append(Row(name, "not installed; run `make env`", False))
     try:
         found.append(Row("device", devices.name()))
+        found.append(Row("threads", f"{devices.use_threads()} of {os.cpu_count()} cores"))
         found.append(Row("bfloat16", "in hardware" if devices.native_bf16() else "not in hardware; float32 is used"))
     except ImportError as error:
         found.append(Row("device", f"torch does not import: {error}", False))
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        found.append(Row("memory", f"{gib:.1f} GiB (the quick profile needs 4)", gib >= 4))
     for name, folder in (("data", data_folder()), ("runs", runs_folder())):
         place = next(p for p in (folder, *folder.parents) if p.exists())
         writable = os.access(place, os.W_OK)

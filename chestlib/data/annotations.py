@@ -24,8 +24,8 @@ LONGEST = 400
 """Characters of a problem: what a broken file holds may be quoted in it."""
 DECIMALS = 3
 """Coordinates are written to a thousandth of a pixel, in every format."""
-NO_NAME = re.compile("[\\\\\0\ud800-\udfff]")
-"""Backslash, NUL and half characters: no file that several systems share has them in its name."""
+NO_NAME = re.compile("[\\\\\0\ud800-\udc7f\udd00-\udfff]")
+"""Backslash, NUL and half characters, which no file name holds, but for those that stand for a byte (PEP 383)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,15 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pydicom
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_voi
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from chestlib.errors import ChestlibError
 from chestlib.files import refuse_bomb
-
-META = 4096
-"""Bytes within which the file meta information, never compressed, names the transfer syntax."""
 
 # What is not quite to the standard is read if it can be, and refused in one line if not.
 warnings.filterwarnings("ignore", module="pydicom")
@@ -66,11 +64,10 @@ def _told(what: str) -> Iterator[None]:
 
 def _open(path: Path, **options: Any) -> pydicom.Dataset:
     """Parse a file that has an image of a sound size."""
-    with _told(f"{path}: not readable as DICOM"), open(path, "rb") as file:
-        if DeflatedExplicitVRLittleEndian.encode() in file.read(META):
+    with _told(f"{path}: not readable as DICOM"):
+        if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             raise ValueError("deflated as a whole, and so of unknown size; refused")
-        file.seek(0)
-        dataset = pydicom.dcmread(file, **options)
+        dataset = pydicom.dcmread(path, **options)
     if not {"Rows", "Columns", "PhotometricInterpretation"} <= set(dataset.dir()):
         raise ChestlibError(f"{path}: DICOM without an image; is the file whole?")
     with _told(f"{path}: not readable as DICOM"):

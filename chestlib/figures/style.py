@@ -61,7 +61,7 @@ def save(figure: Figure, path: Path) -> Figure:
 
 def grid(count: int, columns: int, size: float = 3.0, **options: Any) -> tuple[Figure, list[Axes]]:
     """Make a figure of `count` image panels without axes, `size` inches each."""
-    rows = -(-count // columns)
+    rows, columns = max(1, -(-count // columns)), max(1, columns)
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows), squeeze=False, **options)
     for axis in axes.flat:
         axis.axis("off")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +79,9 @@ def write(
     jobs = plan(out, train, test, size, seed)
     records: list[Record] = []
     # spawn: fork is unsafe once torch has started its threads
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for record in pool.map(_write_image, jobs, chunksize=4) if workers > 1 else map(_write_image, jobs):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) if workers > 1 else nullcontext() as pool:
+        for record in pool.map(_write_image, jobs, chunksize=4) if pool else map(_write_image, jobs):
             records.append(record)
             if progress:
                 progress(len(records), len(jobs))

@@ -19,13 +19,13 @@ from markupsafe import Markup
 
 from chestlib import course, devices, settings, train
 from chestlib.console import Progress, duration
+from chestlib.data import PHANTOM, open_data
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts
 from chestlib.report.chapter import VIEWER, Chapter, render
 from chestlib.report.execute import execute, finished, run
 from chestlib.report.markup import Place, file_uri
-from chestlib.train import Run
 from chestlib.viewer import static
 
 __all__ = ["ReportResult", "build", "run"]
@@ -83,15 +83,10 @@ def build(
     if data is None and os.environ.get("CHESTLIB_DATA"):
         data = Path(os.environ["CHESTLIB_DATA"])
     if data is not None:
-        facts.data_card(data)  # a wrong folder is told now, not after the first training
+        open_data(data)  # a wrong folder is told now, not after the first training
         environment["CHESTLIB_DATA"] = str(Path(data).resolve())
-    there = {run.path.name for run in _runs(data, profile)}
-    if (course.data_folder() / f"phantom-{profile}" / "phantom.json").is_file():
-        there.add("phantom")
-    if "classifier" in there:
-        there.add("study")
     copies = Path(out) / ".executed"
-    executed = list(execute(notebooks, copies, environment, progress, there))
+    executed = list(execute(notebooks, copies, environment, progress, _done(data, profile)))
     names = frozenset(path.stem for path in notebooks)
     chapters = [
         render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
@@ -105,15 +100,25 @@ def build(
     return ReportResult(page, len(chapters), failed, time.monotonic() - start)
 
 
-def _runs(data: Path | None, profile: str) -> list[Run]:
-    """Find the finished runs of the data set, else of the phantom."""
+def _done(data: Path | None, profile: str) -> set[str]:
+    """List what no cell has to do again: the trainings of the data that the models learn from, the phantom."""
     phantom = f"phantom-{profile}"
-    return facts.finished_runs(course.runs_folder(), [data.resolve().name if data else phantom, phantom], profile)
+    own = open_data(data) if data else None
+    trains = own is not None and not course.lacking(own)
+    runs = facts.finished_runs(course.runs_folder(), [own.root.name if own and trains else phantom], profile)
+    done = {run.path.name for run in runs}
+    if "classifier" in done:
+        done.add("study")
+    if trains or (course.data_folder() / phantom / PHANTOM).is_file():
+        done.add("phantom")
+    return done
 
 
 def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
-    folder = data or course.data_folder() / f"phantom-{profile}"
-    runs = _runs(data, profile)
+    phantom = f"phantom-{profile}"
+    folder = data or course.data_folder() / phantom
+    own = open_data(data).root.name if data else phantom
+    runs = facts.finished_runs(course.runs_folder(), [own, phantom], profile)
     abouts = [run.read("settings") for run in runs]
     figure = course.home() / "figures" / "pipeline.png"
     scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from chestlib.data import Record
+from chestlib.errors import ChestlibError
 from chestlib.metrics import binary_scores, threshold_at_floor
 from chestlib.settings import ClassifierSettings
 from chestlib.train.module import StageModule
@@ -99,6 +100,10 @@ class Classifier(StageModule):
 
     def __init__(self, settings: ClassifierSettings, pos_weight: float = 1.0) -> None:
         super().__init__(settings)
+        if settings.image_size < 2**settings.depth:
+            raise ChestlibError(
+                f"image_size {settings.image_size}: too small for {settings.depth} blocks; each halves it"
+            )
         self.floor = settings.specificity_floor
         self.model = SimpleCNN(settings.width, settings.depth, settings.dropout).to(memory_format=torch.channels_last)
         self.loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(float(pos_weight)))

@@ -124,6 +124,8 @@ def _check(settings: DetectorSettings) -> None:
         raise ChestlibError(f"weights {settings.weights!r}: unknown; use none, imagenet or coco")
     if settings.weights == "imagenet" and settings.trunk == "resnet10":
         raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
+    if len(settings.anchor_sizes) != 5:
+        raise ChestlibError(f"anchor_sizes: {len(settings.anchor_sizes)} given; need five, one a pyramid level")
     if settings.weights == "coco" and (settings.trunk, settings.fpn_channels, settings.head_units) != COCO_WIDTHS:
         raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256 and head_units 1024")
 

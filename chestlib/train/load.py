@@ -50,7 +50,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def load_weights(module: LightningModule, path: Path) -> None:
     """Give `module` the weights of a checkpoint, and set it to evaluation mode."""
-    module.load_state_dict(load_checkpoint(path)["state_dict"])
+    try:
+        module.load_state_dict(load_checkpoint(path)["state_dict"])
+    except RuntimeError:
+        raise ChestlibError(f"{path}: weights of another model than settings.json describes; train again") from None
     module.eval()
 
 
