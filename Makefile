@@ -45,7 +45,7 @@ env: .venv/.ready ## .venv from requirements.lock
 report: env ## report/index.html from the executed notebooks
 	$(BIN)/chestlib report --profile $(PROFILE) $(if $(DATA),--data "$(abspath $(DATA))")
 
-test: env lint ## ruff, pytest, and the notebooks by nbval; no tracked file may change on the way
+test: env lint ## lint, pytest, the notebooks by nbval; no tracked file may change on the way
 	@{ $(TREE); } > .venv/.tree
 	$(BIN)/$(PYTEST)
 	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb

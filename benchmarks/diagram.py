@@ -99,9 +99,7 @@ def main() -> None:
         for found in (phantom.render(seed, 512) for seed in range(100))
         if len(found[1].labels) in (2, 3) and len(found[1].findings) > 1
     )
-    figures.save(
-        pipeline(picture[None] / np.float32(255), record), Path(__file__).parents[1] / "figures" / "pipeline.png"
-    )
+    figures.save(pipeline(picture[None] / np.float32(255), record), FIGURES / "pipeline.png")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,16 @@ with console.bar("working") as tell:
     assert (result.stdout, result.stderr.splitlines()) == ("", lines)
 
 
+def test_a_bar_without_words_leaves_the_lines_to_its_caller(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(console, "PATIENCE", 0)
+    with console.bar("") as tell:
+        tell(1, 3)
+        tell(3, 3, line="01_a: 3 cells")
+    assert capsys.readouterr().err == "01_a: 3 cells\n"
+
+
 def test_a_terminal_shows_the_whole_text_and_the_seconds_left(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.StringIO()
     monkeypatch.setattr(console, "errors", Console(file=shown, force_terminal=True, width=80, color_system=None))

@@ -150,7 +150,11 @@ def _anchors(text: str) -> set[str]:
 
 
 def test_code_that_pages_name_is_there() -> None:
-    named = {(page, name) for page, text in _texts().items() for name in re.findall(r"`(chestlib/[\w/.]+)`", text)}
+    named = {
+        (page, name)
+        for page, text in _texts().items()
+        for name in re.findall(r"`((?:chestlib|tests|benchmarks)/[\w/.]+)`", text)
+    }
     assert len(named) > 20
     assert not [f"{page.name}: {name}" for page, name in named if not (TOP / name).exists()]
 

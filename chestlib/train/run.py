@@ -42,22 +42,22 @@ class Run:
 
     @property
     def settings_file(self) -> Path:
-        """Name the file that says what the run is."""
+        """The file that says what the run is."""
         return self.path / "settings.json"
 
     @property
     def last(self) -> Path:
-        """Name the checkpoint to resume from."""
+        """The checkpoint to resume from."""
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
     def best(self) -> Path:
-        """Name the checkpoint to use."""
+        """The checkpoint to predict with."""
         return self.path / "checkpoints" / "best.ckpt"
 
     @property
     def finished(self) -> bool:
-        """Say whether the scores on test are there; they are written last."""
+        """True once the scores on test are there; they are written last."""
         return (self.path / "test.json").is_file()
 
     def write(self, name: str, value: Any) -> None:

@@ -60,13 +60,14 @@ def test_too_little_data_is_shown_and_the_phantom_learnt_from(
 
 
 def test_a_claim_must_hold_on_the_data_it_was_written_on(
-    small: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+    small: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = Course(small, small, QUICK)
     elsewhere.claim("the loss falls", True, "to 0.1")
     elsewhere.claim("the loss falls", False, "to 0.9")
     assert capsys.readouterr().out == "holds: the loss falls\nnot so here: the loss falls (to 0.9)\n"
-    data = replace(small, root=tmp_path / "phantom-quick")
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    data = replace(small, root=tmp_path / "data" / "phantom-quick")
     with pytest.raises(AssertionError, match=r"does not hold: the loss falls \(to 0\.9\)"):
         Course(data, data, QUICK).claim("the loss falls", False, "to 0.9")
 

@@ -112,6 +112,11 @@ def test_dicom_that_can_not_be_shown(tmp_path):
     small.save_as(tmp_path / "deflated", enforce_file_format=True)
     with pytest.raises(ChestlibError, match=r"deflated: not readable as DICOM \(deflated as a whole"):
         images.size(tmp_path / "deflated")
+    small.file_meta.add_new(0x00020102, "OB", b"\0" * 6000)  # wherever the meta information ends
+    small.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    small.save_as(tmp_path / "far", enforce_file_format=True)
+    with pytest.raises(ChestlibError, match=r"far: not readable as DICOM \(deflated as a whole"):
+        images.size(tmp_path / "far")
     whole = dicom(tmp_path / "short", np.zeros((20, 20), np.uint16))
     data = (tmp_path / "short").read_bytes()
     (tmp_path / "short").write_bytes(data[: -len(whole.PixelData) // 2])

@@ -21,6 +21,7 @@ from PIL import Image
 from reports import HOSTILE, Project, code, text
 
 from chestlib import report
+from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
 from chestlib.report import facts
 from chestlib.report.markup import FRUGAL, Place, data_uri, markdown, mathml, tidy
@@ -289,3 +290,17 @@ def _png(pixels: np.ndarray) -> bytes:
 
 def _file(uri: str) -> io.BytesIO:
     return io.BytesIO(base64.b64decode(uri.partition(",")[2]))
+
+
+def test_what_is_done_is_that_of_the_data_the_models_learn_from(
+    tmp_path: Path, small: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    for run in ("phantom-quick-quick/detector", "phantom-small-quick/classifier"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "test.json").touch()
+    assert report._done(None, "quick") == {"detector"}
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "phantom-small").symlink_to(small.root)  # a data set one level down gives its own name
+    for folder in (small.root, tmp_path / "deeper"):
+        assert report._done(folder, "quick") == {"classifier", "study", "phantom"}

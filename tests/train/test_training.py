@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,6 +26,7 @@ from chestlib.train import (
     XrayDataset,
     detector,
     load_classifier,
+    load_detector,
     repeat_factors,
     scale_boxes,
     train_stage,
@@ -297,6 +299,39 @@ def test_a_run_folder_is_checked_before_use(runs: tuple[Run, Run], tmp_path: Pat
     (tmp_path / "empty" / "settings.json").write_text('{"kind": "classifier"}')
     with pytest.raises(ChestlibError, match=r"best\.ckpt: no checkpoint"):
         load_classifier(Run(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(
+    ("which", "changed"), [(1, {"anchor_sizes": [0.1, 0.2, 0.4]}), (0, {"image_size": 4}), (1, {"trunk": "resnet18"})]
+)
+def test_settings_that_fit_no_model_are_told(
+    runs: tuple[Run, Run], tmp_path: Path, which: int, changed: dict[str, object]
+) -> None:
+    shutil.copytree(runs[which].path, tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "settings.json").read_text())
+    about["settings"] |= changed
+    (tmp_path / "run" / "settings.json").write_text(json.dumps(about))
+    with pytest.raises(
+        ChestlibError, match=r"(settings|best)\.(json|ckpt): (no model|weights of another model).*train again"
+    ):
+        (load_classifier, load_detector)[which](Run(tmp_path / "run"))
+
+
+def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small: DataFolder) -> None:
+    """Prediction is the run's model on the same pixels, with the run's threshold."""
+    pictures, names = [images.read(r.path) for r in small.test], [r.file_name for r in small.test]
+    said = {row["file"]: row["disease_probability"] for row in runs[0].read("predictions")["test"]}
+    model = TwoStage(*runs)
+    threshold = model.threshold = sorted(said.values())[10]  # one that a film has, as the chosen one was on val
+    for reply in model(pictures, names):  # all at once, as the run saw them
+        assert reply.disease_probability == pytest.approx(said[reply.file], abs=1.1e-6)
+        assert reply.disease_present == (reply.disease_probability >= threshold)
+    found = runs[1].read("predictions")["test"]
+    for at in range(0, len(names), 8):
+        for reply in model(pictures[at : at + 8], names[at : at + 8]):
+            again = Detections.from_list(found[reply.file])
+            assert reply.detections.labels.tolist() == again.labels.tolist()
+            np.testing.assert_allclose(reply.detections.boxes, again.boxes, atol=0.05)
 
 
 def test_the_real_files_are_read_and_found_too_few(real: Path) -> None:
