@@ -50,7 +50,8 @@ def execute(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when each cell ran: another diff every time
         long = {part: round(s) for part, s in cell.metadata.pop("seconds", {}).items() if s > 1}
-        cell.metadata.update({"seconds": long} if long else {})
+        if path.parent == HERE:  # the report runs the chapters alone
+            cell.metadata.update({"seconds": long} if long else {})
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)
     print(f"{path.relative_to(HERE)}: {len(notebook.cells)} cells, {path.stat().st_size // 1000} kB")

@@ -324,7 +324,7 @@ def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small:
     model = TwoStage(*runs)
     threshold = model.threshold = sorted(said.values())[10]  # one that a film has, as the chosen one was on val
     for reply in model(pictures, names):  # all at once, as the run saw them
-        assert reply.disease_probability == pytest.approx(said[reply.file], abs=1.1e-6)
+        assert reply.disease_probability == pytest.approx(said[reply.file], abs=1e-4)
         assert reply.disease_present == (reply.disease_probability >= threshold)
     found = runs[1].read("predictions")["test"]
     for at in range(0, len(names), 8):
