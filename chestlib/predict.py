@@ -111,10 +111,8 @@ class TwoStage:
         ]
 
     def _stack(self, pictures: Sequence[np.ndarray], model: Any) -> torch.Tensor:
-        side = model.settings.image_size
-        # Through 8 bits, as in training.
-        small = [np.round(images.resize(picture, (side, side)) * 255) / 255 for picture in pictures]
-        return torch.from_numpy(np.stack(small).astype(np.float32)).to(self.device)
+        small = np.stack([images.square(picture, model.settings.image_size) for picture in pictures])
+        return torch.from_numpy(small)[:, None].float().div(255).to(self.device)
 
 
 def predict(

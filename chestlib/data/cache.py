@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock
 
 from chestlib.console import Progress
-from chestlib.data.images import digest, read, resize
+from chestlib.data.images import digest, read, square
 from chestlib.errors import ChestlibError
 
 
@@ -58,7 +58,7 @@ def _build(target: Path, paths: list[Path], size: int, pool: ThreadPoolExecutor,
         with open(part, "wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size)}
             np.lib.format.write_array_header_1_0(file, header)
-            for done, image in enumerate(pool.map(lambda path: _thumbnail(path, size), paths), start=1):
+            for done, image in enumerate(pool.map(lambda path: square(read(path), size), paths), start=1):
                 file.write(image.tobytes())
                 if progress:
                     progress(done, len(paths))
@@ -70,8 +70,3 @@ def _build(target: Path, paths: list[Path], size: int, pool: ThreadPoolExecutor,
     finally:
         pool.shutdown(cancel_futures=True)
         part.unlink(missing_ok=True)
-
-
-def _thumbnail(path: Path, size: int) -> np.ndarray:
-    small: np.ndarray = resize(read(path), (size, size))[0] * 255 + 0.5
-    return small.astype(np.uint8)

@@ -90,6 +90,12 @@ def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return resized[None]
 
 
+def square(image: np.ndarray, side: int) -> np.ndarray:
+    """Stretch (1, H, W) to (side, side) uint8, as models are shown it in training and in prediction."""
+    small: np.ndarray = resize(image, (side, side))[0] * 255 + 0.5
+    return small.astype(np.uint8)
+
+
 def digest(path: Path) -> bytes:
     """Give 16 bytes that name the content of a file."""
     return hashlib.blake2b(_bytes(path), digest_size=16).digest()

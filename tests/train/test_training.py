@@ -324,15 +324,12 @@ def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small:
     model = TwoStage(*runs)
     threshold = model.threshold = sorted(said.values())[10]  # one that a film has, as the chosen one was on val
     for reply in model(pictures, names):  # all at once, as the run saw them
-        assert reply.disease_probability == pytest.approx(said[reply.file], abs=1e-4)
+        assert reply.disease_probability == pytest.approx(said[reply.file], abs=1.1e-6)
         assert reply.disease_present == (reply.disease_probability >= threshold)
     found = runs[1].read("predictions")["test"]
     for at in range(0, len(names), 8):
         for reply in model(pictures[at : at + 8], names[at : at + 8]):
-            again, said_now = Detections.from_list(found[reply.file])[:10], reply.detections
-            np.testing.assert_allclose(said_now.scores[:10], again.scores, atol=0.01)
-            for box, label in zip(again.boxes, again.labels, strict=True):  # near ties may change places
-                assert np.abs(said_now.boxes[said_now.labels == label] - box).max(1).min() < 1
+            assert reply.detections.to_list() == found[reply.file]
 
 
 def test_the_real_files_are_read_and_found_too_few(real: Path) -> None:
