@@ -16,7 +16,9 @@ def native_bf16() -> bool:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    # ATEN_CPU_CAPABILITY may have taken from torch what the processor has.
+    capable = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return capable and ("avx512_bf16" in flags or "amx_bf16" in flags)
 
 
 def precision(name: str) -> str:
