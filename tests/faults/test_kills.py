@@ -20,7 +20,7 @@ def test_a_killed_command_ends_as_if_nothing_had_been(
     command: Command, form: str, world: World, record_property: Callable[[str, object], None]
 ) -> None:
     if form == "small" and command.name == "report":
-        pytest.skip("tests/test_report.py kills a report")
+        pytest.skip("tests/report/test_report.py kills a report")
     whole, seconds = world.undisturbed(command)
     rng = random.Random(f"{command.name} {form}")
     kills = tries = 0
