@@ -7,7 +7,7 @@ import os
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -76,12 +76,15 @@ def bar(text: str) -> Iterator[Progress]:
     )
     start, first, drawn = time.monotonic(), first_process(), errors.is_terminal
     silent, began = drawn or not (first and text), False
-    with progress.Progress(*columns, console=errors, disable=not (drawn and first)) as shown:
-        task = shown.add_task(text, total=None, left=None)
+    # Not a disabled one: rich 13.9 ends it with an empty line.
+    with progress.Progress(*columns, console=errors) if drawn and first else nullcontext() as shown:
+        if shown:
+            task = shown.add_task(text, total=None, left=None)
 
         def tell(done: int, total: int, note: str = "", *, left: float | None = None, line: str = "") -> None:
             nonlocal silent, began
-            shown.update(task, completed=done, total=total, description=f"{text} {note}".strip(), left=left)
+            if shown:
+                shown.update(task, completed=done, total=total, description=f"{text} {note}".strip(), left=left)
             if line and first:
                 errors.print(line, markup=False)
                 silent = True  # the caller finds its own words
