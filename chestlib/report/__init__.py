@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from chestlib import course, devices, settings, train
 from chestlib.console import Progress, duration
-from chestlib.data import PHANTOM, open_data
+from chestlib.data import PHANTOM, DataFolder, open_data
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts
@@ -82,28 +82,27 @@ def build(
     environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", "CHESTLIB_EMBED": EMBED}
     if data is None and os.environ.get("CHESTLIB_DATA"):
         data = Path(os.environ["CHESTLIB_DATA"])
+    own = open_data(data) if data is not None else None  # a wrong folder is told now, not after the first training
     if data is not None:
-        open_data(data)  # a wrong folder is told now, not after the first training
         environment["CHESTLIB_DATA"] = str(Path(data).resolve())
     copies = Path(out) / ".executed"
-    executed = list(execute(notebooks, copies, environment, progress, _done(data, profile)))
+    executed = list(execute(notebooks, copies, environment, progress, _done(own, profile)))
     names = frozenset(path.stem for path in notebooks)
     chapters = [
         render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
         for i, each in enumerate(executed, start=1)
     ]
     page = Path(out) / "index.html"
-    write_atomically(page, _page(chapters, data, profile))
+    write_atomically(page, _page(chapters, own, profile))
     failed = tuple(f"{each.path}: {each}" for each in executed if each.failure)
     if not failed:
         finished(copies).touch()
     return ReportResult(page, len(chapters), failed, time.monotonic() - start)
 
 
-def _done(data: Path | None, profile: str) -> set[str]:
+def _done(own: DataFolder | None, profile: str) -> set[str]:
     """List what no cell has to do again: the trainings of the data that the models learn from, the phantom."""
     phantom = f"phantom-{profile}"
-    own = open_data(data) if data else None
     trains = own is not None and not course.lacking(own)
     runs = facts.finished_runs(course.runs_folder(), [own.root.name if own and trains else phantom], profile)
     done = {run.path.name for run in runs}
@@ -114,11 +113,11 @@ def _done(data: Path | None, profile: str) -> set[str]:
     return done
 
 
-def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
-    phantom = f"phantom-{profile}"
-    folder = data or course.data_folder() / phantom
-    own = open_data(data).root.name if data else phantom
-    runs = facts.finished_runs(course.runs_folder(), [own, phantom], profile)
+def _page(chapters: list[Chapter], own: DataFolder | None, profile: str) -> str:
+    phantom = course.data_folder() / f"phantom-{profile}"
+    if own is None and phantom.is_dir():  # drawn by the chapters
+        own = open_data(phantom)
+    runs = facts.finished_runs(course.runs_folder(), [*([own.root.name] if own else []), phantom.name], profile)
     abouts = [run.read("settings") for run in runs]
     figure = course.home() / "figures" / "pipeline.png"
     scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]
@@ -128,7 +127,7 @@ def _page(chapters: list[Chapter], data: Path | None, profile: str) -> str:
     environment.filters |= {"duration": duration, "count": lambda n: f"{n:,}" if isinstance(n, int) else n}
     return environment.get_template("page.html").render(
         chapters=chapters,
-        card=facts.data_card(folder) if folder.is_dir() else None,
+        card=facts.data_card(own) if own else None,
         stages=facts.headline(runs),
         abouts=abouts,
         trained_synthetic=any(about["data"]["synthetic"] for about in abouts),

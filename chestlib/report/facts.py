@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chestlib.data import open_data, summary
+from chestlib.data import DataFolder, summary
 from chestlib.findings import FINDINGS
 from chestlib.train import Run
 
@@ -57,9 +57,8 @@ class Stage(NamedTuple):
     figures: list[Figure]
 
 
-def data_card(folder: Path) -> DataCard:
-    """Describe a data folder; ChestlibError if it holds no data set."""
-    data = open_data(folder)
+def data_card(data: DataFolder) -> DataCard:
+    """Describe a data set."""
     train, test = ({label.strip(): n for label, n in summary(part).items()} for part in (data.train, data.test))
     return DataCard(
         name=data.root.resolve().name,

@@ -21,7 +21,7 @@ from PIL import Image
 from reports import HOSTILE, Project, code, text
 
 from chestlib import report
-from chestlib.data import DataFolder
+from chestlib.data import DataFolder, open_data
 from chestlib.errors import ChestlibError
 from chestlib.report import facts
 from chestlib.report.markup import FRUGAL, Place, data_uri, markdown, mathml, tidy
@@ -303,4 +303,4 @@ def test_what_is_done_is_that_of_the_data_the_models_learn_from(
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "phantom-small").symlink_to(small.root)  # a data set one level down gives its own name
     for folder in (small.root, tmp_path / "deeper"):
-        assert report._done(folder, "quick") == {"classifier", "study", "phantom"}
+        assert report._done(open_data(folder), "quick") == {"classifier", "study", "phantom"}
