@@ -80,7 +80,7 @@ lint: env lint-js ## ruff, notebooks included, mypy, and lint-js
 
 lint-js: ## the viewer's JavaScript: biome, tsc and its tests; needs node
 	@cd tests/viewer; \
-	if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20)'; } >/dev/null 2>&1; \
+	if ! { command -v npm && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; } >/dev/null 2>&1; \
 	then why="node 20 or newer is missing"; \
 	elif ! [ node_modules/.ready -nt package.json ] && ! npm install --silent; then why="its tools are not installed"; \
 	else touch node_modules/.ready; npm run --silent check; npm test --silent; exit; fi; \
