@@ -152,16 +152,17 @@ def train(
     `chestlib train detector data/phantom --run runs/detector`
     """
     from chestlib import train as package
-    from chestlib.data import open_data
+    from chestlib.data import identify, open_data, splits
 
     plan, own = settings.profile(profile.value), package.Run(run)
     chosen = replace(getattr(plan, stage.value), seed=seed)
-    if stage is Stage.classifier:
-        chosen = own.tuned(chosen)
-    data, resamples = open_data(folder), plan.resamples
+    data = open_data(folder)
+    split = splits.default(data.train, data.test, seed)
     with bar(f"training {stage.value}") as tell:
+        if stage is Stage.classifier and own.tuned_file.is_file():
+            chosen = own.tuned(chosen, identify(split, own.cache))
         options: dict[str, Any] = {"resume": resume, "devices": devices, "progress": tell}
-        package.train_stage(data, own, chosen, profile=profile.value, resamples=resamples, **options)
+        package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
     scores = own.read("test")["scores"]
     if stage is Stage.classifier:
         told = {"recall": scores["recall"], "specificity": scores["specificity"], "AUROC": scores["auroc"]}
@@ -174,7 +175,9 @@ def train(
 @app.command()
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
-    predictions: Annotated[Path, typer.Argument(help="COCO results, the challenge's folder, or one JSON object.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="A detector's run, COCO results, the challenge's folder, or one JSON object.")
+    ],
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
 ) -> None:
@@ -182,9 +185,15 @@ def evaluate(
     from chestlib import metrics
     from chestlib.data import open_data, read_annotations
 
-    records = open_data(truth).test if truth.is_dir() else read_annotations(truth)
+    data = open_data(truth) if truth.is_dir() else read_annotations(truth)
+    records, thresholds = data if isinstance(data, list) else data.test, None
+    if (predictions / "settings.json").is_file():
+        from chestlib.train import Run, scored_records
+
+        run = Run(predictions).require("detector")
+        records, thresholds = scored_records(run, data), run.finding_thresholds()
     found = metrics.read_predictions(predictions, [record.file_name for record in records])
-    scores = metrics.evaluate(records, found, bootstrap=bootstrap)
+    scores = metrics.evaluate(records, found, thresholds=thresholds, bootstrap=bootstrap)
     if absent := scores["without_prediction"]:
         errors.print(f"{predictions}: nothing on {len(absent)} images (as {absent[0]}); they count as no detections")
     if as_json:

@@ -2,9 +2,19 @@
 
 from chestlib.course import environment
 from chestlib.course.exercises import NotYet, check
-from chestlib.course.lesson import Course, begin, data_folder, home, lacking, notebooks, phantom, runs_folder
+from chestlib.course.lesson import (
+    Course,
+    begin,
+    data_folder,
+    home,
+    lacking,
+    notebooks,
+    phantom,
+    run_folder,
+    runs_folder,
+)
 
 __all__ = [
     "Course", "NotYet", "begin", "check", "data_folder", "environment", "home", "lacking", "notebooks", "phantom",
-    "runs_folder",
+    "run_folder", "runs_folder",
 ]  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import chestlib
 from chestlib import settings
 from chestlib.console import Progress, relay
-from chestlib.data import DataFolder, open_data, splits
+from chestlib.data import DataFolder, annotations_digest, digest, identify, open_data, splits
 from chestlib.errors import ChestlibError
 
 if TYPE_CHECKING:
@@ -82,15 +84,15 @@ class Course:
         """Folder of the image cache."""
         return data_folder() / "cache"
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where the runs of this data and profile lie."""
-        return runs_folder() / f"{self.trained_on.root.name}-{self.profile.name}"
+        return run_folder(self.trained_on, self.profile)
 
-    @property
+    @cached_property
     def figures(self) -> Path:
         """Where the notebooks save their figures."""
-        return runs_folder() / f"{self.data.root.name}-{self.profile.name}" / "figures"
+        return run_folder(self.data, self.profile) / "figures"
 
     def claim(self, text: str, holds: bool, figure: str = "") -> None:
         """Tell whether something learned holds, such as "the loss falls".
@@ -139,16 +141,15 @@ class Course:
 
         with self._alone(kind):
             run = self.run(kind)
-            if run.finished:
-                return run
             chosen: Any = getattr(self.profile, kind)
             if kind == "classifier":
-                self.study()
-                chosen = run.tuned(chosen)
+                if not run.finished:
+                    self.study()
+                chosen = run.tuned(chosen, identify(self.split, self.cache))
             with relay(kind, f"training {kind}") as tell:
                 return train_stage(
-                    self.trained_on, run, chosen, split=self.split, profile=self.profile.name,
-                    resamples=self.profile.resamples, cache=self.cache, resume=True, progress=tell,
+                    self.trained_on, run, chosen, split=self.split, resamples=self.profile.resamples,
+                    cache=self.cache, resume=True, progress=tell,
                 )  # fmt: skip
 
     def _alone(self, kind: str) -> Any:
@@ -183,6 +184,20 @@ def begin(data: str | Path | None = None, profile: str | None = None) -> Course:
     if not (lack := lacking(theirs)):
         return Course(theirs, theirs, chosen)
     return Course(theirs, phantom(chosen), chosen, f"{lack}. Until then the models learn from the phantom")
+
+
+def run_folder(data: DataFolder, profile: settings.Profile) -> Path:
+    """Name the folder for the runs of this data and profile: a readable name, and a digest of all they depend on.
+
+    So neither another data set of this name, nor a box that was edited, nor a profile that has changed finds old runs.
+    """
+    name = data.root.resolve().name
+    name = name if name.endswith(f"-{profile.name}") else f"{name}-{profile.name}"
+    with relay("images", "looking at the images") as tell:
+        identity = identify(splits.default(data.train, data.test), data_folder() / "cache", tell)
+    listed = annotations_digest(data.records)  # films that are missing are explored too
+    told = digest([identity, listed, chestlib.__version__, settings.to_json(profile)])
+    return runs_folder() / f"{name}-{told[:8]}"
 
 
 def lacking(data: DataFolder) -> str:

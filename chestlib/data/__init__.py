@@ -8,11 +8,13 @@ from chestlib.data.convert import FORMATS, Conversion, convert
 from chestlib.data.fetch import fetch
 from chestlib.data.folder import DataFolder, open_data, summary
 from chestlib.data.formats.recognise import PHANTOM, UNFINISHED_PHANTOM
+from chestlib.data.identity import Identity, annotations_digest, digest, identify
 from chestlib.data.patients import PATIENTS, patient_groups, write_patients
 from chestlib.data.splits import Split, TooSmall
 
 __all__ = [
-    "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder", "Problem",
-    "Reading", "Record", "Split", "TooSmall", "cached_images", "check", "convert", "fetch", "images", "open_data",
-    "patient_groups", "read_annotations", "splits", "summary", "write_annotations", "write_patients",
+    "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder", "Identity",
+    "Problem", "Reading", "Record", "Split", "TooSmall", "annotations_digest", "cached_images", "check", "convert",
+    "digest", "fetch", "identify", "images", "open_data", "patient_groups", "read_annotations", "splits", "summary",
+    "write_annotations", "write_patients",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ from chestlib.report import facts
 from chestlib.report.chapter import VIEWER, Chapter, render
 from chestlib.report.execute import execute, finished, run
 from chestlib.report.markup import Place, file_uri
+from chestlib.train import Run
 from chestlib.viewer import static
 
 __all__ = ["ReportResult", "build", "run"]
@@ -78,7 +79,7 @@ def build(
     start = time.monotonic()
     if not notebooks:
         raise ChestlibError("no notebooks to report on; run this in the project's folder")
-    settings.profile(profile)
+    chosen = settings.profile(profile)
     environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", "CHESTLIB_EMBED": EMBED}
     if data is None and os.environ.get("CHESTLIB_DATA"):
         data = Path(os.environ["CHESTLIB_DATA"])
@@ -86,7 +87,8 @@ def build(
     if data is not None:
         environment["CHESTLIB_DATA"] = str(Path(data).resolve())
     copies = Path(out) / ".executed"
-    executed = list(execute(notebooks, copies, environment, progress, _done(own, profile)))
+    state = course.run_folder(own, chosen).name if own else ""
+    executed = list(execute(notebooks, copies, environment, state, progress, _done(own, profile)))
     names = frozenset(path.stem for path in notebooks)
     chapters = [
         render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
@@ -100,24 +102,29 @@ def build(
     return ReportResult(page, len(chapters), failed, time.monotonic() - start)
 
 
+def _learnt_from(own: DataFolder | None, profile: str) -> DataFolder | None:
+    """Open what the models learn from: the reader's data if they suffice, else the phantom if it is drawn."""
+    if own is not None and not course.lacking(own):
+        return own
+    phantom = course.data_folder() / f"phantom-{profile}"
+    return open_data(phantom) if (phantom / PHANTOM).is_file() else None
+
+
+def _runs(learnt: DataFolder | None, profile: str) -> list[Run]:
+    return facts.finished_runs(course.run_folder(learnt, settings.profile(profile))) if learnt else []
+
+
 def _done(own: DataFolder | None, profile: str) -> set[str]:
     """List what no cell has to do again: the trainings of the data that the models learn from, the phantom."""
-    phantom = f"phantom-{profile}"
-    trains = own is not None and not course.lacking(own)
-    runs = facts.finished_runs(course.runs_folder(), [own.root.name if own and trains else phantom], profile)
-    done = {run.path.name for run in runs}
-    if "classifier" in done:
-        done.add("study")
-    if trains or (course.data_folder() / phantom / PHANTOM).is_file():
-        done.add("phantom")
-    return done
+    learnt = _learnt_from(own, profile)
+    done = {run.path.name for run in _runs(learnt, profile)} | ({"phantom"} if learnt else set())
+    return done | {"study"} if "classifier" in done else done
 
 
 def _page(chapters: list[Chapter], own: DataFolder | None, profile: str) -> str:
-    phantom = course.data_folder() / f"phantom-{profile}"
-    if own is None and phantom.is_dir():  # drawn by the chapters
-        own = open_data(phantom)
-    runs = facts.finished_runs(course.runs_folder(), [*([own.root.name] if own else []), phantom.name], profile)
+    learnt = _learnt_from(own, profile)
+    own = own or learnt
+    runs = _runs(learnt, profile)
     abouts = [run.read("settings") for run in runs]
     figure = course.home() / "figures" / "pipeline.png"
     scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]

@@ -72,6 +72,7 @@ def execute(
     notebooks: Sequence[Path],
     folder: Path,
     environment: dict[str, str],
+    state: str = "",
     progress: Progress | None = None,
     done: Collection[str] = (),
 ) -> Iterator[Executed]:
@@ -85,6 +86,8 @@ def execute(
         data and package have not changed since.
     environment : dict
         Variables for the kernels, on top of this process's.
+    state : str
+        Names the state of the data; copies of another state are not taken.
     done : collection of str
         What no cell has to do again, as "detector"; see :class:`chestlib.report.pace.Pace`.
 
@@ -111,10 +114,10 @@ def execute(
             progress(before + cell, len(cells), note, left=pace.left(), line=line and f"{path.stem}: {line}")
 
     for path, source, copy in zip(notebooks, sources, copies, strict=True):
-        key = _key(source, environment)
-        state = copy.metadata.get("chestlib", {}) if copy else {}
-        if copy and state.get("key") == key and not state["failure"]:
-            executed = Executed(path, copy, state["seconds"])
+        key = _key(source, environment, state)
+        earlier = copy.metadata.get("chestlib", {}) if copy else {}
+        if copy and earlier.get("key") == key and not earlier["failure"]:
+            executed = Executed(path, copy, earlier["seconds"])
         else:
             executed = run(path, source, environment, folder / "inside.json", pace, before, tell)
             about = {"key": key, "seconds": executed.seconds, "failure": executed.failure}
@@ -131,13 +134,10 @@ def finished(folder: Path) -> Path:
     return folder / "finished"
 
 
-def _key(notebook: NotebookNode, environment: dict[str, str]) -> str:
-    """Digest of all that an executed copy depends on: cells, settings, annotation files, this package."""
+def _key(notebook: NotebookNode, environment: dict[str, str], state: str) -> str:
+    """Digest of all that an executed copy depends on: cells, settings, state of the data, this package."""
     cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
-    data = environment.get("CHESTLIB_DATA")
-    found = sorted(Path(data).glob("*.json")) if data else []
-    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found]
-    digest = hashlib.sha256(json.dumps([cells, environment, files], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([cells, environment, state], sort_keys=True).encode())
     for file in sorted(PACKAGE.rglob("*")):
         if file.suffix in {".py", ".js", ".css"}:
             digest.update(file.read_bytes())

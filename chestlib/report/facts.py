@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,13 +70,9 @@ def data_card(data: DataFolder) -> DataCard:
     )
 
 
-def finished_runs(folder: Path, names: Iterable[str], profile: str) -> list[Run]:
-    """Find the finished runs, stage 1 first, of the first data set in `names` that has any."""
-    for name in names:
-        runs = [Run(folder / f"{name}-{profile}" / kind) for kind in STAGES]
-        if found := [run for run in runs if run.finished]:
-            return found
-    return []
+def finished_runs(folder: Path) -> list[Run]:
+    """Find the finished runs in a folder of the course, stage 1 first."""
+    return [run for kind in STAGES if (run := Run(folder / kind)).finished]
 
 
 def headline(runs: Sequence[Run]) -> list[Stage]:

@@ -12,7 +12,6 @@ import torch
 from lightning.pytorch import LightningModule
 
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS
 from chestlib.settings import ClassifierSettings, DetectorSettings
 from chestlib.train.classifier import Classifier
 from chestlib.train.detector import Detector
@@ -60,15 +59,13 @@ def load_weights(module: LightningModule, path: Path) -> None:
 def load_classifier(run: Run) -> tuple[Classifier, float]:
     """Load the trained stage 1 of a run, ready to predict, and its threshold."""
     module = _load(run, "classifier", ClassifierSettings, Classifier)
-    (threshold,) = _thresholds(run, lambda point: [point["threshold"]])
+    (threshold,) = run.thresholds(lambda point: [point["threshold"]])
     return module, threshold
 
 
 def load_detector(run: Run) -> tuple[Detector, dict[str, float]]:
     """Load the trained stage 2 of a run, ready to predict, and its threshold for each finding."""
-    module = _load(run, "detector", DetectorSettings, partial(Detector, pretrained=False))
-    found = _thresholds(run, lambda point: [point["thresholds"][finding] for finding in FINDINGS])
-    return module, dict(zip(FINDINGS, found, strict=True))
+    return _load(run, "detector", DetectorSettings, partial(Detector, pretrained=False)), run.finding_thresholds()
 
 
 def _load(run: Run, kind: str, settings: type[S], build: Callable[[S], M]) -> M:
@@ -84,15 +81,3 @@ def _load(run: Run, kind: str, settings: type[S], build: Callable[[S], M]) -> M:
     module = build(chosen)
     module.load_state_dict(state)
     return module.eval()
-
-
-def _thresholds(run: Run, choose: Callable[[dict[str, Any]], list[Any]]) -> list[float]:
-    """Those that a run chose on val."""
-    try:
-        found = choose(run.read("operating_point"))
-        if all(type(value) in (int, float) and abs(value) <= 2 for value in found):
-            return found
-    except (KeyError, TypeError):
-        pass
-    file = run.path / "operating_point.json"
-    raise ChestlibError(f"{file}: lacks the thresholds that a training chooses; train again")

@@ -1,6 +1,6 @@
 """A run is a folder; everything after training reads it, so no notebook needs the one before it to be open.
 
-settings.json      kind, settings, data, versions, device
+settings.json      kind, settings, data and its identity, versions, device
 split.json         file names of the train, val and test part
 checkpoints/       last.ckpt (to resume from), best.ckpt (to use)
 metrics.csv        one line an epoch
@@ -11,17 +11,45 @@ test.json          the scores on test, used once; written last, so a run that ha
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import chestlib
+from chestlib.data import DataFolder, Identity, Record, Split, annotations_digest, identify
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, write_json
+from chestlib.findings import FINDINGS
 from chestlib.settings import ClassifierSettings, from_json, to_json
 
 T = TypeVar("T")
 
 SEARCHED = ("learning_rate", "weight_decay", "width", "dropout", "augment", "batch_size")
 """The settings of stage 1 that a study chooses."""
+
+OLD = "chestlib 0.1.0"
+"""What wrote a run, a study or a cache that does not say of what it is."""
+
+
+def differences(about: Any, identity: Identity, settings: Any = None) -> str:
+    """Say in words what `about`, that is settings.json or tuned.json, is of that is not so now; empty if nothing is.
+
+    Parameters
+    ----------
+    identity : Identity
+        Of the data now.
+    settings : dataclass, optional
+        To be compared too.
+    """
+    if "identity" not in about:
+        return f"unknown data, by {OLD}"
+    found = identity.differing(about["identity"])
+    if settings is not None and (was := about.get("settings")) != (now := to_json(settings)):
+        was = was if isinstance(was, dict) else {}
+        found.append(f"settings ({', '.join(sorted(key for key in now if was.get(key) != now[key]))})")
+    if (version := about.get("chestlib")) != chestlib.__version__:
+        found.append(f"chestlib ({version}, this is {chestlib.__version__})")
+    return f"other {', '.join(found)}" if found else ""
 
 
 class Run:
@@ -69,17 +97,46 @@ class Run:
         self.require()
         return read_json(self.path / f"{name}.json")
 
-    def tuned(self, base: ClassifierSettings) -> ClassifierSettings:
-        """Return `base` with what a study found for this folder; `base` itself where there was none."""
-        file = self.path / "tuned.json"
+    @property
+    def cache(self) -> Path:
+        """Where the image cache lies when nothing else is said: beside the run, since data may be read-only."""
+        return self.path.parent / "cache"
+
+    @property
+    def tuned_file(self) -> Path:
+        """What a study found for this folder."""
+        return self.path / "tuned.json"
+
+    def tuned(self, base: ClassifierSettings, identity: Identity) -> ClassifierSettings:
+        """Return `base` with what a study found for this folder; `base` itself where there was none.
+
+        Raises
+        ------
+        ChestlibError
+            If the study was of other data or another chestlib.
+        """
+        file = self.tuned_file
         if not file.is_file():
             return base
         try:
-            found = read_json(file)["settings"]
-            searched = {key: found[key] for key in SEARCHED}
+            about = read_json(file)
+            searched = {key: about["settings"][key] for key in SEARCHED}
         except (KeyError, TypeError):
             raise ChestlibError(f"{file}: not what `chestlib tune` writes; remove it and tune again") from None
+        if differing := differences(about, identity):
+            raise ChestlibError(f"{file}: tuned on {differing}; remove it and tune again, or name another folder")
         return from_json(ClassifierSettings, to_json(base) | searched, file)
+
+    def require_same(self, identity: Identity, settings: Any = None) -> None:
+        """Check that the run is of this data, of these settings (where given), and of this chestlib.
+
+        Raises
+        ------
+        ChestlibError
+            Saying what differs.
+        """
+        if differing := differences(self.read("settings"), identity, settings):
+            raise ChestlibError(f"{self.path}: a run of {differing}; name another folder, or remove it to train anew")
 
     def settings(self, kind: type[T]) -> T:
         """Read the settings that the run was trained with.
@@ -90,6 +147,22 @@ class Run:
             If one is missing, unknown, or of a type or a size that no training has.
         """
         return from_json(kind, self.read("settings").get("settings"), self.settings_file)
+
+    def thresholds(self, choose: Callable[[dict[str, Any]], list[Any]]) -> list[float]:
+        """Take those that the run chose on val out of its operating point."""
+        try:
+            found = choose(self.read("operating_point"))
+            if all(type(value) in (int, float) and abs(value) <= 2 for value in found):
+                return found
+        except (KeyError, TypeError):
+            pass
+        file = self.path / "operating_point.json"
+        raise ChestlibError(f"{file}: lacks the thresholds that a training chooses; train again")
+
+    def finding_thresholds(self) -> dict[str, float]:
+        """Give a detector's threshold for each finding."""
+        found = self.thresholds(lambda point: [point["thresholds"][finding] for finding in FINDINGS])
+        return dict(zip(FINDINGS, found, strict=True))
 
     def metrics(self) -> Any:
         """metrics.csv as a pandas DataFrame, one row an epoch."""
@@ -115,8 +188,32 @@ class Run:
         about = read_json(self.settings_file)
         if not isinstance(about, dict):
             raise ChestlibError(f"{self.settings_file}: not the settings of a run; train it again in another folder")
+        if "identity" not in about:
+            raise ChestlibError(
+                f"{self.path}: written by {OLD}, which did not say of which data it is; train in another folder"
+            )
         if kind and (found := about.get("kind")) != kind:
             raise ChestlibError(f"{self.settings_file}: of a {found} run; expected a {kind} run")
         if checkpoint and not self.best.is_file():
             raise ChestlibError(f"{self.best}: no checkpoint; finish the training with `chestlib train … --resume`")
         return self
+
+
+def scored_records(run: Run, truth: DataFolder | Sequence[Record]) -> list[Record]:
+    """Find in a data folder, or in an annotation file's records, what a run was scored on, and check that it is that.
+
+    Raises
+    ------
+    ChestlibError
+        If the data, or the file's annotations of these images, are not those of the run.
+    """
+    about, parts = run.require().read("settings"), run.read("split")
+    if isinstance(truth, DataFolder):
+        split = Split.from_json(parts, truth.train, truth.test)
+        run.require_same(identify(split, run.cache))
+        return split.test
+    names = set(parts["test"])
+    records = [record for record in truth if record.file_name in names]
+    if annotations_digest(records) != about["identity"].get("test"):
+        raise ChestlibError(f"{run.path}: scored on other images or boxes than this truth has; take the run's own data")
+    return records

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -23,8 +24,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import BaseTrial, TrialState
 
+import chestlib
 from chestlib.console import Progress
-from chestlib.data import DataFolder, Split, splits
+from chestlib.data import DataFolder, Split, identify, splits
 from chestlib.errors import ChestlibError
 from chestlib.settings import ClassifierSettings, TuneSettings, to_json
 from chestlib.train import classifier
@@ -128,9 +130,10 @@ def tune(
     """
     split = split or splits.default(data.train, data.test, base.seed)
     splits.require_trainable(split, data.root)
-    storage = storage or run.path / "study.log"
-    study = _open_study(storage, name, base)
-    objective = _Objective(run, base, settings, split, cache or run.path.parent / "cache")
+    storage, cache = storage or run.path / "study.log", cache or run.cache
+    about = {"chestlib": chestlib.__version__, "identity": identify(split, cache)._asdict()}
+    study = _open_study(storage, name, base, about)
+    objective = _Objective(run, base, settings, split, cache)
 
     def told(number: int) -> None:
         if progress:
@@ -149,11 +152,12 @@ def tune(
                 raise
     told(len(study.trials))
     best = replace(suggest(optuna.trial.FixedTrial(study.best_params), base), epochs=base.epochs)
-    run.write("tuned", {"settings": to_json(best), "value": study.best_value, "floor": base.specificity_floor})
+    found = {"settings": to_json(best), "value": study.best_value, "floor": base.specificity_floor}
+    run.write("tuned", about | found)
     return study
 
 
-def _open_study(storage: Path, name: str, base: ClassifierSettings) -> optuna.Study:
+def _open_study(storage: Path, name: str, base: ClassifierSettings, about: dict[str, Any]) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         study_name=name,

@@ -15,7 +15,7 @@ import torch
 import chestlib
 from chestlib import devices, metrics
 from chestlib.console import Progress
-from chestlib.data import DataFolder, Record, Split, images, patient_groups, splits
+from chestlib.data import DataFolder, Identity, Record, Split, identify, images, patient_groups, splits
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import first_process
@@ -70,7 +70,6 @@ def train_stage(
     settings: Settings,
     *,
     split: Split | None = None,
-    profile: str = "quick",
     resamples: int = 1000,
     cache: Path | None = None,
     resume: bool = False,
@@ -102,11 +101,12 @@ def train_stage(
     stage = STAGES[type(settings)]
     split = split or splits.default(data.train, data.test, settings.seed)
     splits.require_trainable(split, data.root)
-    about = _about(run, stage.kind, data, split, settings, profile, resume)
+    cache = cache or run.cache
+    about = _about(run, stage.kind, data, split, identify(split, cache), settings, resume)
     if run.finished:
         return run
     start = time.monotonic()
-    parts = _parts(stage, split, settings, cache or run.path.parent / "cache")
+    parts = _parts(stage, split, settings, cache)
     _begin(run, about, split)  # now that every image has been read
     module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
     fit(run, module, parts["train"], parts["val"], monitor=stage.monitor, resume=resume, progress=progress, **options)
@@ -132,26 +132,22 @@ def _parts(stage: Stage, split: Split, settings: Settings, cache: Path) -> dict[
 
 
 def _about(
-    run: Run, kind: str, data: DataFolder, split: Split, settings: Settings, profile: str, resume: bool
+    run: Run, kind: str, data: DataFolder, split: Split, identity: Identity, settings: Settings, resume: bool
 ) -> dict[str, Any]:
     """Describe the run; a resumed run must be the same one."""
-    about = {
+    if run.settings_file.is_file() and first_process():  # the other processes join a run that has begun
+        if not resume:
+            raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
+        run.require(kind).require_same(identity, settings)
+    return {
         "kind": kind,
-        "profile": profile,
+        "chestlib": chestlib.__version__,
         "settings": to_json(settings),
+        "identity": identity._asdict(),
         "data": {"name": data.root.resolve().name, "synthetic": data.synthetic, "missing": data.missing},
         "split": {"name": split.name, "seed": split.seed}
         | {part: len(getattr(split, part)) for part in ("train", "val", "test")},
     }
-    if run.settings_file.is_file() and first_process():  # the other processes join a run that has begun
-        if not resume:
-            raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
-        before = run.read("settings")
-        if differing := [key for key in about if before.get(key) != about[key]]:
-            raise ChestlibError(
-                f"{run.settings_file}: the run to resume has other {', '.join(differing)}; use another folder"
-            )
-    return about
 
 
 def _begin(run: Run, about: dict[str, Any], split: Split) -> None:

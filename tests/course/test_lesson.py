@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+import chestlib
 from chestlib import course
 from chestlib.course import Course, environment, lesson
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
-from chestlib.settings import QUICK
+from chestlib.settings import FULL, QUICK
 
 
 @pytest.fixture
@@ -41,8 +43,8 @@ def test_models_learn_from_the_reader_s_data(place: Path, small: DataFolder, mon
     begun = course.begin()
     assert begun.data is begun.trained_on and not begun.notice and begun.profile is QUICK
     assert "phantom-small (synthetic)" in repr(begun)
-    assert begun.run("detector").path == place / "runs" / "phantom-small-quick" / "detector"
-    assert begun.figures == place / "runs" / "phantom-small-quick" / "figures"
+    assert begun.run("detector").path == begun.folder / "detector" and begun.figures == begun.folder / "figures"
+    assert begun.folder.parent == place / "runs" and re.fullmatch("phantom-small-quick-[0-9a-f]{8}", begun.folder.name)
     with pytest.raises(ChestlibError, match="profile 'fast': unknown"):
         course.begin(profile="fast")
 
@@ -56,7 +58,27 @@ def test_too_little_data_is_shown_and_the_phantom_learnt_from(
     begun = course.begin(place)
     assert begun.data is few and begun.trained_on is small
     assert "complete the data" in begun.notice and "learn from the phantom" in begun.notice
-    assert begun.figures.parent.name == "few-quick" and begun.folder.name == "phantom-small-quick"
+    assert begun.figures.parent.name.startswith("few-quick-")
+    assert begun.folder.name.startswith("phantom-small-quick-")
+
+
+def test_runs_are_found_by_what_they_depend_on(place: Path, small: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    record = next(record for record in small.train if record.diseased)
+    edited = [replace(record, boxes=record.boxes + 1), *(r for r in small.train if r is not record)]
+    less = [replace(small.train[0], path=None), *small.train[1:]]
+    own = course.run_folder(small, QUICK)
+    others = [
+        course.run_folder(replace(small, train=edited), QUICK),  # a box was edited
+        course.run_folder(replace(small, train=less), QUICK),  # a film is not there any more, or not yet
+        course.run_folder(small, replace(QUICK, resamples=7)),  # the profile has changed
+        course.run_folder(small, FULL),
+    ]
+    assert len({own, *others}) == 5
+    assert course.run_folder(replace(small, root=place / "phantom-quick"), QUICK).name.startswith("phantom-quick-")
+    assert "quick-quick" not in course.run_folder(replace(small, root=place / "phantom-quick"), QUICK).name
+    monkeypatch.setattr(chestlib, "__version__", "9.9")
+    assert course.run_folder(small, QUICK) != own
 
 
 def test_a_claim_must_hold_on_the_data_it_was_written_on(

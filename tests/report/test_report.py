@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from reports import HOSTILE, Project, code, text
 
-from chestlib import report
-from chestlib.data import DataFolder, open_data
+from chestlib import course, report, settings
+from chestlib.data import DataFolder, Record, open_data, write_annotations
 from chestlib.errors import ChestlibError
 from chestlib.report import facts
 from chestlib.report.markup import FRUGAL, Place, data_uri, markdown, mathml, tidy
@@ -192,19 +193,24 @@ def test_takes_up_a_killed_report_where_it_was(
 
 
 @pytest.mark.parametrize("change", ["cell", "profile", "data"])
-def test_a_changed_notebook_is_not_taken_up(tmp_path: Path, change: str) -> None:
+def test_a_changed_notebook_is_not_taken_up(tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from chestlib.report.execute import _key, read_notebook
 
     project = Project(tmp_path)
     environment = {"CHESTLIB_PROFILE": "quick", "CHESTLIB_DATA": str(project.data)}
-    before = _key(read_notebook(project.write("01_a", code("1"))), environment)
+
+    def state() -> str:
+        return course.run_folder(open_data(project.data), settings.QUICK).name
+
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    before = _key(read_notebook(project.write("01_a", code("1"))), environment, state())
     if change == "cell":
         project.write("01_a", code("2"))
     elif change == "profile":
         environment["CHESTLIB_PROFILE"] = "full"
     else:
-        (project.data / "train.json").write_text("[]")
-    assert _key(read_notebook(project.notebooks[0]), environment) != before
+        write_annotations([Record("train1.png", [[10, 10, 60, 91]], [9])], project.data / "train.json")
+    assert _key(read_notebook(project.notebooks[0]), environment, state()) != before
 
 
 def test_wrong_input_is_one_line_before_anything_runs(tmp_path: Path) -> None:
@@ -227,11 +233,12 @@ def test_wrong_input_is_one_line_before_anything_runs(tmp_path: Path) -> None:
 
 
 def test_headline_tells_only_what_the_runs_tell(tmp_path: Path) -> None:
-    assert facts.finished_runs(tmp_path, ["mine", "phantom-quick"], "quick") == []
-    run = Run(tmp_path / "phantom-quick-quick" / "detector")
-    run.write("settings", {"kind": "detector", "data": {"name": "phantom-quick"}, "split": {"name": "official"}})
+    assert facts.finished_runs(tmp_path) == []
+    run = Run(tmp_path / "detector")
+    about = {"kind": "detector", "data": {"name": "phantom-quick"}, "split": {"name": "official"}, "identity": {}}
+    run.write("settings", about)
     run.write("test", {"images": 24, "scores": {"coco": {"AP50": 0.5, "AP": None}, "intervals": {"AP50": [0.4, 0.6]}}})
-    found = facts.finished_runs(tmp_path, ["mine", "phantom-quick"], "quick")
+    found = facts.finished_runs(tmp_path)
     assert [r.path for r in found] == [run.path]
     (stage,) = facts.headline(found)
     assert (stage.data, stage.split, stage.images) == ("phantom-quick", "official", 24)
@@ -296,11 +303,18 @@ def test_what_is_done_is_that_of_the_data_the_models_learn_from(
     tmp_path: Path, small: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
-    for run in ("phantom-quick-quick/detector", "phantom-small-quick/classifier"):
-        (tmp_path / "runs" / run).mkdir(parents=True)
-        (tmp_path / "runs" / run / "test.json").touch()
-    assert report._done(None, "quick") == {"detector"}
+    few = replace(small, train=small.train[:9])
+    for data in (None, few):  # the phantom, which is not drawn yet
+        assert report._done(data, "quick") == set()
+    finished = course.run_folder(small, settings.QUICK) / "classifier" / "test.json"
+    finished.parent.mkdir(parents=True)
+    finished.touch()
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "phantom-small").symlink_to(small.root)  # a data set one level down gives its own name
     for folder in (small.root, tmp_path / "deeper"):
         assert report._done(open_data(folder), "quick") == {"classifier", "study", "phantom"}
+    changed = replace(small, train=small.train[1:])
+    assert report._done(changed, "quick") == {"phantom"} and not report._runs(changed, "quick")
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data" / "phantom-quick").symlink_to(small.root)
+    assert report._done(few, "quick") == report._done(None, "quick") == {"classifier", "study", "phantom"}
