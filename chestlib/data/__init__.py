@@ -2,7 +2,7 @@
 
 from chestlib.data import images, splits
 from chestlib.data.annotations import Problem, Reading, Record, read_annotations, write_annotations
-from chestlib.data.cache import cached_images
+from chestlib.data.cache import Pixels, cache_usage, cached_images, content_digests
 from chestlib.data.check import CheckReport, check
 from chestlib.data.convert import FORMATS, Conversion, convert
 from chestlib.data.fetch import fetch
@@ -14,7 +14,7 @@ from chestlib.data.splits import Split, TooSmall
 
 __all__ = [
     "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder", "Identity",
-    "Problem", "Reading", "Record", "Split", "TooSmall", "annotations_digest", "cached_images", "check", "convert",
-    "digest", "fetch", "identify", "images", "open_data", "patient_groups", "read_annotations", "splits", "summary",
-    "write_annotations", "write_patients",
+    "Pixels", "Problem", "Reading", "Record", "Split", "TooSmall", "annotations_digest", "cache_usage",
+    "cached_images", "check", "content_digests", "convert", "digest", "fetch", "identify", "images", "open_data",
+    "patient_groups", "read_annotations", "splits", "summary", "write_annotations", "write_patients",
 ]  # fmt: skip

@@ -105,7 +105,7 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
     sizes = {size for size, _, _ in looks if size}
     # Missing images are as large as the others, if those are all of one size; those of ChestX-Det10 are.
     usual = sizes.pop() if len(sizes) == 1 else NIH_SIZE if not sizes and data.layout == "chestx-det10" else None
-    first: dict[bytes, Record] = {}
+    first: dict[str, Record] = {}
     shared = 0
     for record, (size, digest, fault) in zip(data.records, looks, strict=True):
         shared += _check_boxes(record, size or record.size or usual, reading)
@@ -135,12 +135,13 @@ def _check_boxes(record: Record, size: tuple[int, int] | None, reading: Reading)
     return sum(len(labels) > 1 for labels in findings.values())
 
 
-def _look_at(path: Path | None) -> tuple[tuple[int, int] | None, bytes, str]:
+def _look_at(path: Path | None) -> tuple[tuple[int, int] | None, str, str]:
     """Decode an image: its size, a digest of its bytes, and why it can't be decoded."""
     if path is None:
-        return None, b"", ""
+        return None, "", ""
     try:
-        height, width = images.read(path).shape[1:]
-        return (width, height), images.digest(path), ""
+        data = images.contents(path)
+        height, width = images.decode(data, path).shape[1:]
+        return (width, height), images.digest(data), ""
     except ChestlibError as error:
-        return None, b"", str(error).removeprefix(f"{path}: ")
+        return None, "", str(error).removeprefix(f"{path}: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,16 +26,17 @@ warnings.filterwarnings("ignore", module="pydicom")
 
 def size(path: Path) -> tuple[int, int]:
     """Give (width, height) in pixels, from the header; errors as in :func:`read`."""
-    dataset = _open(path, stop_before_pixels=True)
+    dataset = _open(path, path, stop_before_pixels=True)
     return int(dataset.Columns), int(dataset.Rows)
 
 
-def read(path: Path) -> np.ndarray:
-    """Read (1, H, W) float32 in [0, 1]: rescale, then window or table, then MONOCHROME1 inverted; colour becomes grey.
+def read(path: Path, data: bytes) -> np.ndarray:
+    """Decode a file's bytes to (1, H, W) float32 in [0, 1]; colour becomes grey.
 
-    Without a window the image's own range is shown, padding left out.
+    Rescale comes first, then window or table, then MONOCHROME1 is inverted. Without a window the image's own range is
+    shown, padding left out.
     """
-    dataset = _open(path)
+    dataset = _open(path, io.BytesIO(data))
     with _told(f"{path}: not readable as DICOM"):
         frames, photometric = int(dataset.get("NumberOfFrames") or 1), str(dataset.PhotometricInterpretation)
         encoding = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "unknown encoding")
@@ -62,12 +64,12 @@ def _told(what: str) -> Iterator[None]:
         raise ChestlibError(f"{what} ({' '.join(str(error).split())})") from None
 
 
-def _open(path: Path, **options: Any) -> pydicom.Dataset:
+def _open(path: Path, source: Path | io.BytesIO, **options: Any) -> pydicom.Dataset:
     """Parse a file that has an image of a sound size."""
     with _told(f"{path}: not readable as DICOM"):
         if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             raise ValueError("deflated as a whole, and so of unknown size; refused")
-        dataset = pydicom.dcmread(path, **options)
+        dataset = pydicom.dcmread(source, **options)
     if not {"Rows", "Columns", "PhotometricInterpretation"} <= set(dataset.dir()):
         raise ChestlibError(f"{path}: DICOM without an image; is the file whole?")
     with _told(f"{path}: not readable as DICOM"):

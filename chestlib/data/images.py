@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL
 from PIL import Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
@@ -17,6 +21,18 @@ from chestlib.files import MAX_PIXELS, refuse_bomb, walk
 
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+DECODING = 1
+"""To be raised when :func:`decode` or :func:`square` come to give other values: the cache then decodes anew."""
+
+MAX_BYTES = 2**30
+"""A file of :data:`chestlib.files.MAX_PIXELS` pixels stays below; a larger one is not read into memory."""
+
+
+def decoder() -> str:
+    """Name all that the values of :func:`square` after :func:`decode` depend on, beside the file."""
+    dicom = metadata.version("pydicom")  # not imported: few files are DICOM
+    return f"{DECODING}, pillow {PIL.__version__}, opencv {cv2.__version__}, pydicom {dicom}"
 
 
 def read(path: Path) -> np.ndarray:
@@ -35,12 +51,27 @@ def read(path: Path) -> np.ndarray:
     ChestlibError
         If the file is missing, broken, too large or of another kind.
     """
-    path = Path(path)
-    if _is_dicom(path):
+    return decode(contents(path), Path(path))
+
+
+def contents(path: Path, count: int = -1) -> bytes:
+    """Read all bytes of a file, or the first `count`; errors as in :func:`read`."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise ChestlibError(f"{path}: refused, more than {MAX_BYTES} bytes; is it a radiograph?")
+            return file.read(count)
+    except OSError as error:
+        raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def decode(data: bytes, path: Path) -> np.ndarray:
+    """Decode the bytes of the file `path`; result and errors as in :func:`read`."""
+    if _is_dicom(data):
         from chestlib.data import dicom
 
-        return dicom.read(path)
-    with _opened(path) as image:
+        return dicom.read(path, data)
+    with _opened(path, io.BytesIO(data)) as image:
         if image.mode.startswith("I"):  # 16-bit grey
             grey = np.asarray(image, np.float32) / 65535
         else:
@@ -72,11 +103,11 @@ def find(paths: Sequence[Path]) -> list[Path]:
 def size(path: Path) -> tuple[int, int]:
     """Give (width, height) in pixels, from the header alone; errors as in :func:`read`."""
     path = Path(path)
-    if _is_dicom(path):
+    if _is_dicom(contents(path, 132)):
         from chestlib.data import dicom
 
         return dicom.size(path)
-    with _opened(path) as image:
+    with _opened(path, path) as image:
         return image.size
 
 
@@ -96,29 +127,21 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
     return small.astype(np.uint8)
 
 
-def digest(path: Path) -> bytes:
-    """Give 16 bytes that name the content of a file."""
-    return hashlib.blake2b(_bytes(path), digest_size=16).digest()
+def digest(data: bytes) -> str:
+    """Give 32 hexadecimal digits that name the content of a file."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _is_dicom(path: Path) -> bool:
+def _is_dicom(data: bytes) -> bool:
     """Tell by the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
-    return _bytes(path, 132)[128:] == b"DICM"
-
-
-def _bytes(path: Path, count: int = -1) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(count)
-    except OSError as error:
-        raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return data[128:132] == b"DICM"
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, source: Path | io.BytesIO) -> Iterator[Image.Image]:
     """Open a Pillow image, loaded lazily; whatever Pillow raises in between becomes one clear line."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
+        with Image.open(source, formats=("PNG", "JPEG")) as image:
             refuse_bomb(path, *image.size)
             yield image
     except ChestlibError:

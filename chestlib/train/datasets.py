@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from chestlib.data import Record, cached_images, images
+from chestlib.data import Record, cached_images
 
 Target = dict[str, torch.Tensor]
 
@@ -97,10 +97,9 @@ class XrayDataset(Dataset):
             assert record.path, f"{record.file_name}: no image"
             paths.append(record.path)
         self.pixels = cached_images(paths, size, cache, progress=progress)
-        # Only boxes need the original sizes: a header read an image.
         self.scaled = [
-            scale_boxes(record.boxes, images.size(path), (size, size)) if boxes else None
-            for record, path in zip(self.records, paths, strict=True)
+            scale_boxes(record.boxes, original, (size, size)) if boxes else None
+            for record, original in zip(self.records, self.pixels.sizes, strict=True)
         ]
 
     def __len__(self) -> int:

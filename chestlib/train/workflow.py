@@ -15,7 +15,7 @@ import torch
 import chestlib
 from chestlib import devices, metrics
 from chestlib.console import Progress
-from chestlib.data import DataFolder, Identity, Record, Split, identify, images, patient_groups, splits
+from chestlib.data import DataFolder, Identity, Record, Split, identify, patient_groups, splits
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import first_process
@@ -225,7 +225,7 @@ def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str,
     for at in range(0, len(dataset), batch):
         records = dataset.records[at : at + batch]
         pictures = [dataset.image(at + i) for i in range(len(records))]
-        sizes = [images.size(record.path) for record in records if record.path]  # all have one, as in training
+        sizes = dataset.pixels.sizes[at : at + batch]
         for record, detections in zip(records, detector.detect(module, pictures, sizes), strict=True):
             # As predictions.json rounds them, so that who scores that file gets the run's figures.
             found[record.file_name] = Detections.from_list(detections.to_list())

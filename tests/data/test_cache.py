@@ -26,7 +26,7 @@ def paths(tmp_path):
 def test_cache_holds_the_small_images(tmp_path, paths):
     ticks = []
     cached = cached_images(paths, 10, tmp_path / "cache", progress=lambda done, total: ticks.append((done, total)))
-    assert isinstance(cached, np.memmap) and cached.shape == (6, 10, 10) and cached.dtype == np.uint8
+    assert cached.shape == (6, 10, 10) and cached[0].dtype == np.uint8
     assert ticks == [(i, 6) for i in range(1, 7)]
     for path, small in zip(paths, cached, strict=True):
         np.testing.assert_allclose(small / 255, images.resize(images.read(path), (10, 10))[0], atol=0.5 / 255 + 1e-6)
