@@ -7,9 +7,10 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from chestlib.errors import ChestlibError
 
@@ -50,17 +51,24 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_atomically(path: Path, text: str | bytes) -> None:
     """Write a file so that it is either the old one or the new one, never half of it."""
-    path = Path(path)
+    with _whole(Path(path)) as file:
+        file.write(text.encode() if isinstance(text, str) else text)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open a scratch file that takes the name `path` once it is written and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = text.encode() if isinstance(text, str) else text
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(scratch, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
     except OSError as error:  # a full disk names nothing, another fault the scratch file
+        if error.filename not in (None, str(scratch)):
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         scratch.unlink(missing_ok=True)
@@ -72,12 +80,13 @@ def first_process() -> bool:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make a hard link, or a copy on another disk or a file system without links."""
+    """Make a hard link, or a whole copy on another disk or a file system without links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), target)
     except OSError:
-        shutil.copyfile(source, target)
+        with open(source, "rb") as content, _whole(target) as file:
+            shutil.copyfileobj(content, file)
 
 
 def sha256(path: Path) -> str:

@@ -104,6 +104,24 @@ def test_a_file_is_linked_where_that_is_possible_and_else_copied(
     assert copy.read_bytes() == b"image" and not copy.samefile(source)
 
 
+def test_a_copy_cut_short_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(os, "link", no_links)
+    source, target = tmp_path / "a.png", tmp_path / "copied" / "a.png"
+    source.write_bytes(bytes(100_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # as a disk that is full in the midst
+    try:
+        with pytest.raises(OSError, match="too large") as error:
+            files.link_or_copy(source, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert error.value.filename == str(target) and not any(target.parent.iterdir())
+
+
 @pytest.mark.parametrize(
     ("ranks", "first"), [({}, True), ({"LOCAL_RANK": "1"}, False), ({"RANK": "0", "LOCAL_RANK": "1"}, True)]
 )

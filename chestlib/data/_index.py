@@ -22,7 +22,7 @@ OURS = (0x63786361, 1)
 
 TABLES = (
     "CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL, bytes INTEGER NOT NULL, used REAL NOT NULL)",
+    "CREATE TABLE segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, used REAL NOT NULL)",
     "CREATE TABLE images (side INTEGER, decoder TEXT, digest TEXT, segment INTEGER NOT NULL, row INTEGER NOT NULL,"
     " width INTEGER NOT NULL, height INTEGER NOT NULL, PRIMARY KEY (side, decoder, digest)) WITHOUT ROWID",
     "CREATE INDEX images_of ON images (segment)",
@@ -51,8 +51,7 @@ class Entry(NamedTuple):
 class Place(NamedTuple):
     """Where the pixels of a content lie, and the size of the original."""
 
-    segment: int
-    name: str
+    segment: str
     row: int
     width: int
     height: int
@@ -115,7 +114,8 @@ class Index:
     def known(self, files: Sequence[tuple[str, str]]) -> list[str | None]:
         """Give the digest of each (path, stamp), or None where the file is new or another by now."""
         found: list[str | None] = [None] * len(files)
-        query = "SELECT key, stamp, digest FROM json_each(?) AS asked JOIN files ON files.path = asked.value"
+        # CROSS JOIN keeps the order of the tables: another one reads the whole index for every image.
+        query = "SELECT key, stamp, digest FROM json_each(?) AS asked CROSS JOIN files ON files.path = asked.value"
         with self._transaction() as connection:
             for i, stamp, digest in connection.execute(query, [json.dumps([path for path, _ in files])]):
                 if stamp == files[i][1]:
@@ -130,8 +130,9 @@ class Index:
     def find(self, digests: Collection[str], side: int, decoder: str) -> dict[str, Place]:
         """Give the place of every content that has one."""
         query = (
-            "SELECT digest, segment, name, row, width, height FROM json_each(?) AS asked"
-            " JOIN images ON digest = asked.value AND side = ? AND decoder = ? JOIN segments ON segments.id = segment"
+            "SELECT digest, name, row, width, height FROM json_each(?) AS asked"
+            " CROSS JOIN images ON digest = asked.value AND side = ? AND decoder = ?"
+            " CROSS JOIN segments ON segments.id = segment"
         )
         with self._transaction() as connection:
             rows = connection.execute(query, [json.dumps([*digests]), side, decoder])
@@ -154,11 +155,11 @@ class Index:
                 ((side, decoder, digest, segment, row, *size) for row, (digest, size) in enumerate(sizes.items())),
             )
 
-    def touch(self, segments: Collection[int]) -> None:
+    def touch(self, names: Collection[str]) -> None:
         """Mark segments as used now."""
         now = time.time()
-        which = "id IN (SELECT value FROM json_each(?)) AND used < ?"
-        values = [json.dumps([*segments]), now - MINUTE]
+        which = "name IN (SELECT value FROM json_each(?)) AND used < ?"
+        values = [json.dumps([*names]), now - MINUTE]
         with self._transaction() as connection:
             (due,) = connection.execute(f"SELECT count(*) FROM segments WHERE {which}", values).fetchone()
         if due:
@@ -176,13 +177,13 @@ class Index:
             with suppress(OSError):  # where an open map forbids it, sweep() tries again
                 (self.folder / name).unlink(missing_ok=True)
 
-    def make_room(self, size: int, limit: float, keep: Collection[int]) -> None:
+    def make_room(self, size: int, limit: float, keep: Collection[str]) -> None:
         """Drop the segments that were used least recently until `size` more bytes are within `limit`."""
         with self._transaction() as connection:
-            rows = connection.execute("SELECT id, name, bytes FROM segments ORDER BY used").fetchall()
-        excess, names = size + sum(row[2] for row in rows) - limit, []
-        for segment, name, taken in rows:
-            if excess > 0 and segment not in keep:
+            rows = connection.execute("SELECT name, bytes FROM segments ORDER BY used").fetchall()
+        excess, names = size + sum(taken for _, taken in rows) - limit, []
+        for name, taken in rows:
+            if excess > 0 and name not in keep:
                 names.append(name)
                 excess -= taken
         if names:

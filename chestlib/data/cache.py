@@ -53,7 +53,7 @@ class Pixels:
         self._state = folder, side, names, where, sizes
         self.shape, self.sizes = (len(where), side, side), sizes
         self._where = where  # (n, 2): number in `names`, row
-        self._segments = [_opened(folder / name, side) for name in names]
+        self._segments = [_opened(folder / name) for name in names]
 
     def __len__(self) -> int:
         return len(self._where)
@@ -191,12 +191,11 @@ class _Part:
     def open(self) -> Pixels:
         """Map what was found."""
         places = [self.places[digest] for digest in self.digests if digest]
-        segments = {place.segment: place.name for place in places}
-        self.index.touch(segments)
-        number = {segment: i for i, segment in enumerate(segments)}
+        number = {name: i for i, name in enumerate(dict.fromkeys(place.segment for place in places))}
+        self.index.touch(number)
         where = np.array([(number[place.segment], place.row) for place in places], np.int32)
         sizes = [(place.width, place.height) for place in places]
-        return Pixels(self.index.folder, self.side, list(segments.values()), where, sizes)
+        return Pixels(self.index.folder, self.side, list(number), where, sizes)
 
     def build(self, pool: ThreadPoolExecutor, progress: Progress | None) -> None:
         """Decode a chunk of what is missing, or wait a second while another process does."""
@@ -240,7 +239,7 @@ class _Part:
                 file.flush()
                 os.fsync(file.fileno())
             if rows:
-                taken, name = len(rows) * self.side**2, f"{self.side}-{uuid.uuid4().hex}{SUFFIX}"
+                taken, name = len(rows) * self.side**2, f"{len(rows)}-{self.side}-{uuid.uuid4().hex}{SUFFIX}"
                 self.index.make_room(taken, _limit(), {place.segment for place in self.places.values()})
                 os.replace(half, half.with_name(name))
                 self.index.add(name, taken, self.side, self.decoder, rows)
@@ -258,12 +257,15 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)  # an error is told at once
 
 
-def _opened(path: Path, side: int) -> np.ndarray:
-    """Map a segment, (n, side, side)."""
+def _opened(path: Path) -> np.ndarray:
+    """Map a segment, (n, side, side); its name tells n and side."""
+    n, side, _ = path.name.split("-")
     try:
-        return np.memmap(path, np.uint8, "r").view(np.ndarray).reshape(-1, side, side)
-    except (OSError, ValueError):  # not there, or cut off
+        return np.memmap(path, np.uint8, "r", shape=(int(n), int(side), int(side))).view(np.ndarray)
+    except (FileNotFoundError, ValueError):  # not there, or cut off
         raise Gone(path) from None
+    except OSError as error:
+        raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def _limit() -> float:

@@ -160,6 +160,8 @@ def _from_kaggle(folder: Path, wanted: set[str], kaggle: Callable[[str], str] | 
 
 def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable[[Path, Path], None], source: str) -> None:
     """Bring the wanted images to their folder, each whole."""
+    for half in folder.glob(".*.part"):  # of a copy that was killed
+        half.unlink(missing_ok=True)
     for path in paths:
         if path.name in wanted:
             folder.mkdir(exist_ok=True)
