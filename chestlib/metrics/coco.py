@@ -8,6 +8,7 @@ Source: Lin et al., "Microsoft COCO", 2014; cocoeval.py in github.com/cocodatase
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from chestlib.files import plain
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Predictions, Ranked, Truth, in_order, overlap
+from chestlib.metrics.matching import Pool, Predictions, Ranked, Truth, pairs, pooled, pooled_detections
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -33,7 +34,8 @@ def coco_scores(truth: Truth, predictions: Predictions) -> dict[str, Any]:
         {"AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "per_finding": {finding: {"AP", "AP50", "AP75"}}}
     """
     everyone = np.ones((1, len(truth)))
-    ranks = [coco_ranks(truth, predictions, name) for name in FINDINGS]
+    true, found = pooled(truth), pooled_detections(truth, predictions)
+    ranks = (_ranks(true, found, ID[name], len(truth)) for name in FINDINGS)  # one after the other: they are large
     table = np.array([[[average_precision(rank, everyone)[0] for rank in row] for row in rows] for rows in ranks])
     mean = mean_present(np.moveaxis(table, 0, -1))  # of findings: areas, thresholds
     sizes = {f"AP_{name}": row.mean() for name, row in zip(AREAS, mean, strict=True) if name != "all"}
@@ -58,46 +60,66 @@ def average_precision(ranked: Ranked, weights: np.ndarray) -> np.ndarray:
 
 def coco_ranks(truth: Truth, predictions: Predictions, finding: str) -> list[list[Ranked]]:
     """One finding's detections over all images, one ranking an area (in the order of AREAS) and IoU threshold."""
-    found = in_order(truth, predictions)
-    true = [r.boxes[r.labels == ID[finding]].astype(float) for r in truth]
-    rows = [np.flatnonzero(d.labels == ID[finding])[:MAX_DETECTIONS] for d in found]
-    verdicts = [_judge(d.boxes[own].astype(float), b) for d, own, b in zip(found, rows, true, strict=True)]
-    boxes = np.stack([(~_outside(b)).sum(1) for b in true], axis=1)
-    image = np.repeat(np.arange(len(truth)), [len(own) for own in rows])
-    scores = np.concatenate([d.scores[own] for d, own in zip(found, rows, strict=True)])
-    order = np.argsort(-scores, kind="stable")
-    image, verdict = image[order], np.concatenate(verdicts, axis=2)[:, :, order]
+    return _ranks(pooled(truth), pooled_detections(truth, predictions), ID[finding], len(truth))
+
+
+def _ranks(true: Pool, found: Pool, label: int, images: int) -> list[list[Ranked]]:
+    true, found = true[true.labels == label], found[found.labels == label]
+    found = found[_place(found.image) < MAX_DETECTIONS]
+    counts = [np.bincount(true.image[~outside], minlength=images) for outside in _outside(true.boxes)]
+    verdict = _judge(found, true)
+    order = np.argsort(-found.scores, kind="stable")
+    image, verdict = found.image[order], verdict[:, :, order]
     return [
-        [Ranked(image[v != 0], v[v != 0] > 0, own) for v in by_iou] for by_iou, own in zip(verdict, boxes, strict=True)
+        [Ranked(image[v != 0], v[v != 0] > 0, boxes) for v in by_iou]
+        for by_iou, boxes in zip(verdict, counts, strict=True)
     ]
+
+
+def _place(image: np.ndarray) -> np.ndarray:
+    """Count boxes before each one in its own image, of images (n,) in ascending order; (n,)."""
+    return np.arange(len(image)) - np.searchsorted(image, image)
 
 
 def _outside(boxes: np.ndarray) -> np.ndarray:
     """Tell which boxes (n, 4) lie outside which area range; (areas, n) bool."""
+    boxes = boxes.astype(float)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     low, high = np.array(list(AREAS.values())).T[:, :, None]
     outside: np.ndarray = (area < low) | (area > high)
     return outside
 
 
-def _judge(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """1 for a hit, -1 for a false alarm, 0 for what does not count; (areas, thresholds, n) for n boxes, best first.
+def _judge(found: Pool, true: Pool) -> np.ndarray:
+    """1 for a hit, -1 for a false alarm, 0 for what does not count; (areas, thresholds, n) for n boxes of one finding.
 
     In order of score every box takes the free true box that it overlaps most, one inside the area range if it can; of
-    equals the last, as pycocotools does.
+    equals the last, as pycocotools does. All images take their turns together: first the best box of each, then the
+    second; boxes that are near no true box have none.
     """
-    verdict = np.where(_outside(found), 0, -1)[:, None].repeat(len(THRESHOLDS), axis=1)
-    if not len(true) or not len(found):
+    verdict = np.where(_outside(found.boxes), 0, -1).astype(np.int8)[:, None].repeat(len(THRESHOLDS), axis=1)
+    row, column, iou = pairs(_exact(found), _exact(true))
+    near = np.flatnonzero(iou >= THRESHOLDS[0])
+    if not len(near):
         return verdict
-    pairs, outside = overlap(found, true), _outside(true)[:, None]
-    free = np.ones((len(AREAS), len(THRESHOLDS), len(true)), bool)
-    for d in np.flatnonzero(pairs.max(1) >= THRESHOLDS[0]):
-        near = free & (pairs[d] >= THRESHOLDS[:, None])
-        inside = near & ~outside
-        near = np.where(inside.any(2, keepdims=True), inside, near)
-        taken = len(true) - 1 - np.where(near, pairs[d], -1)[:, :, ::-1].argmax(2)
-        area, threshold = near.any(2).nonzero()
-        taken = taken[area, threshold]
-        free[area, threshold, taken] = False
-        verdict[area, threshold, d] = ~outside[area, 0, taken]
+    near = near[np.lexsort((-column[near], -iou[near], row[near]))]  # each box's favourite first
+    row, column, iou = row[near], column[near], iou[near]
+    boxes, count = np.unique(row, return_counts=True)
+    turn = np.repeat(_place(found.image[boxes]), count)
+    outside, free = _outside(true.boxes), np.ones((len(AREAS), len(THRESHOLDS), len(true)), bool)
+    order = np.argsort(turn, kind="stable")
+    for own in np.split(order, np.cumsum(np.bincount(turn))[:-1]):
+        d, t, n = row[own], column[own], len(own)
+        able = free[:, :, t] & (iou[own] >= THRESHOLDS[:, None])
+        rank = np.arange(n) + n * outside[:, None, t]  # inside the range comes before outside, then favourites
+        start = np.flatnonzero(np.diff(d, prepend=-1))
+        best = np.minimum.reduceat(np.where(able, rank, 2 * n), start, axis=2)
+        area, threshold, which = (best < 2 * n).nonzero()
+        chosen = best[area, threshold, which] % n
+        free[area, threshold, t[chosen]] = False
+        verdict[area, threshold, d[chosen]] = ~outside[area, t[chosen]]
     return verdict
+
+
+def _exact(boxes: Pool) -> Pool:
+    return replace(boxes, boxes=boxes.boxes.astype(float))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from chestlib.detections import Detections
 from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES
 from chestlib.metrics.intervals import rates
-from chestlib.metrics.matching import IOU, Predictions, Truth, in_order, match
+from chestlib.metrics.matching import IOU, Pool, Predictions, Truth, match_all, pooled, pooled_detections
 
 
 def confusion_matrix(
@@ -21,18 +21,22 @@ def confusion_matrix(
     left over on both sides is matched whatever the finding. Row 0 holds false alarms, column 0 missed boxes.
     """
     limit = np.array([0.0, *(thresholds[name] for name in FINDINGS)])
+    true, found = pooled(truth), pooled_detections(truth, predictions)
+    found = found[found.scores >= limit[found.labels]]
+    same = match_all(true, found, iou)
+    missed, left = true[~same.found], found[~same.hit]
+    # One label for all: the overlap alone decides.
+    other = match_all(_unlabelled(missed), _unlabelled(left), iou)
     counts = np.zeros((N_CLASSES, N_CLASSES), np.int64)
-    for record, detections in zip(truth, in_order(truth, predictions), strict=True):
-        detections = detections[detections.scores >= limit[detections.labels]]
-        same = match(record.boxes, record.labels, detections, iou)
-        np.add.at(counts, (detections.labels[same.hit],) * 2, 1)
-        left, boxes, labels = detections[~same.hit], record.boxes[~same.found], record.labels[~same.found]
-        # One label for all: the overlap alone decides.
-        other = match(boxes, np.ones_like(labels), Detections(left.boxes, np.ones_like(left.labels), left.scores), iou)
-        np.add.at(counts, (labels[other.truth[other.hit]], left.labels[other.hit]), 1)
-        np.add.at(counts, (labels[~other.found], BACKGROUND), 1)
-        np.add.at(counts, (BACKGROUND, left.labels[~other.hit]), 1)
+    np.add.at(counts, (found.labels[same.hit],) * 2, 1)
+    np.add.at(counts, (missed.labels[other.truth[other.hit]], left.labels[other.hit]), 1)
+    np.add.at(counts, (missed.labels[~other.found], BACKGROUND), 1)
+    np.add.at(counts, (BACKGROUND, left.labels[~other.hit]), 1)
     return counts
+
+
+def _unlabelled(boxes: Pool) -> Pool:
+    return replace(boxes, labels=np.ones_like(boxes.labels))
 
 
 def box_scores(counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
-from chestlib.metrics.matching import Predictions, Truth
+from chestlib.metrics.matching import Predictions, Truth, pooled
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
 
 COLUMNS = ("AP50", "recall", "precision", "f1", "accuracy")
@@ -129,15 +129,14 @@ def _check(truth: Truth, predictions: Predictions) -> None:
         raise ChestlibError("no images to evaluate; the truth is empty")
     if len(names) < len(truth):
         raise ChestlibError("an image is named twice in the truth; evaluate one part at a time")
-    for record in truth:
-        if not np.isin(record.labels, list(NAME)).all():
-            raise ChestlibError(
-                f"{record.file_name}: a true box has a finding outside the ten; leave it out of the truth"
-            )
-        if wrong := record.boxes[~proper(record.boxes)].tolist():
-            raise ChestlibError(
-                f"{record.file_name}: true box {wrong[0]} is empty, swapped or not finite; mend the annotation file"
-            )
+    true = pooled(truth)
+    strange, wrong = ~np.isin(true.labels, list(NAME)), ~proper(true.boxes)
+    if len(bad := np.flatnonzero(strange | wrong)):
+        name, own = truth[true.image[bad[0]]].file_name, true.image == true.image[bad[0]]
+        if strange[own].any():
+            raise ChestlibError(f"{name}: a true box has a finding outside the ten; leave it out of the truth")
+        box = true.boxes[own & wrong][0].tolist()
+        raise ChestlibError(f"{name}: true box {box} is empty, swapped or not finite; mend the annotation file")
     if unknown := sorted(predictions.keys() - names):
         raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
 

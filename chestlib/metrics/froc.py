@@ -18,7 +18,7 @@ import numpy as np
 from chestlib.files import plain
 from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Predictions, Ranked, Truth, first_claims, in_order, match
+from chestlib.metrics.matching import Predictions, Ranked, Truth, first_claims, match_all, pooled, pooled_detections
 
 RATES = (0.05, 0.1, 0.2)
 """False positives an image."""
@@ -54,20 +54,15 @@ def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
 
 def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
     """Each finding's detections over all images, in the order of the official program."""
-    found = in_order(truth, predictions)
-    first_box = np.cumsum([0, *(len(r.labels) for r in truth)])
-    pointed = [match(r.boxes, r.labels, d).truth for r, d in zip(truth, found, strict=True)]
-    claim = np.concatenate([np.where(p >= 0, p + first, -1) for p, first in zip(pointed, first_box, strict=False)])
-    image = np.repeat(np.arange(len(truth)), [len(d) for d in found])
-    label = np.concatenate([d.labels for d in found])
-    score = np.concatenate([d.scores for d in found])
+    true, found = pooled(truth), pooled_detections(truth, predictions)
+    claim = match_all(true, found).truth
     ranks = {}
     for name in FINDINGS:
-        rows = np.flatnonzero(label == ID[name])
+        rows = np.flatnonzero(found.labels == ID[name])
         # The official call, not a stable sort: tied scores fall here as they fall there, on the same machine.
-        rows = rows[np.argsort(score[rows])[::-1]]
-        boxes = np.array([np.count_nonzero(r.labels == ID[name]) for r in truth])
-        ranks[name] = Ranked(image[rows], first_claims(claim[rows]), boxes)
+        rows = rows[np.argsort(found.scores[rows])[::-1]]
+        boxes = np.bincount(true.image[true.labels == ID[name]], minlength=len(truth))
+        ranks[name] = Ranked(found.image[rows], first_claims(claim[rows]), boxes)
     return ranks
 
 

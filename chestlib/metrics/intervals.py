@@ -20,8 +20,8 @@ Clusters: TypeAlias = Sequence[Any] | np.ndarray
 """The patient of each image."""
 
 LEVEL = 0.95
-CHUNK = 250
-"""Resamples held in memory at once."""
+CHUNK = 2**22
+"""Weights held in memory at once, resamples times images: what a statistic makes of them is many times larger."""
 
 
 def ratio(part: np.ndarray | float, whole: np.ndarray) -> np.ndarray:
@@ -91,7 +91,8 @@ def bootstrap_intervals(
             f"bootstrap: got {len(clusters)} images and {resamples} resamples; needs one of each at least"
         )
     rng = np.random.default_rng(seed)
-    sizes = [min(CHUNK, resamples - start) for start in range(0, resamples, CHUNK)]
+    chunk = max(1, CHUNK // len(clusters))
+    sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
     parts = [statistic(patient_weights(clusters, size, rng)) for size in sizes]
     return {name: _interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 

@@ -21,12 +21,50 @@ Predictions: TypeAlias = Mapping[str, Detections]
 IOU = 0.5
 
 
-def in_order(truth: Truth, predictions: Predictions) -> list[Detections]:
-    """List the detections of every image of the truth, empty ones for an image without an entry."""
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The boxes of many images in one array each, image by image: all of them are worked on at once.
+
+    Attributes
+    ----------
+    image : (n,) int64
+        Index of the image of each box.
+    boxes : (n, 4) float32, xyxy
+    labels : (n,) int64
+    scores : (n,) float32
+        Best first within an image; 1 for true boxes.
+    """
+
+    image: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, keep: np.ndarray) -> Pool:
+        return Pool(self.image[keep], self.boxes[keep], self.labels[keep], self.scores[keep])
+
+
+def pooled(truth: Truth) -> Pool:
+    """Pool the true boxes."""
     if not truth:
         raise ChestlibError("no images to evaluate; the truth is empty")
+    labels = np.concatenate([r.labels for r in truth])
+    return Pool(_images(truth), np.concatenate([r.boxes for r in truth]), labels, np.ones(len(labels), np.float32))
+
+
+def pooled_detections(truth: Truth, predictions: Predictions) -> Pool:
+    """Pool the detections of the images of the truth; one without an entry has none."""
     nothing = Detections.empty()
-    return [predictions.get(record.file_name, nothing) for record in truth]
+    found = [predictions.get(record.file_name, nothing) for record in truth]
+    boxes, labels, scores = (np.concatenate([getattr(d, key) for d in found]) for key in ("boxes", "labels", "scores"))
+    return Pool(_images(found), boxes, labels, scores)
+
+
+def _images(items: Sequence[Record] | Sequence[Detections]) -> np.ndarray:
+    return np.repeat(np.arange(len(items)), [len(item.labels) for item in items])
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +99,28 @@ def overlap(boxes: np.ndarray, others: np.ndarray, edge: float = 0.0) -> np.ndar
     >>> overlap(np.array([[0.0, 0, 2, 2]]), np.array([[0.0, 0, 2, 1], [5, 5, 6, 6]])).tolist()
     [[0.5, 0.0]]
     """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.maximum(high - low + edge, 0).prod(2)
-    area, other = ((b[:, 2:] - b[:, :2] + edge).prod(1) for b in (boxes, others))
-    iou: np.ndarray = common / (area[:, None] + other - common)
+    return _overlap(boxes[:, None], others[None], edge)
+
+
+def _overlap(boxes: np.ndarray, others: np.ndarray, edge: float) -> np.ndarray:
+    low = np.maximum(boxes[..., :2], others[..., :2])
+    high = np.minimum(boxes[..., 2:], others[..., 2:])
+    common = np.maximum(high - low + edge, 0).prod(-1)
+    area, other = ((b[..., 2:] - b[..., :2] + edge).prod(-1) for b in (boxes, others))
+    iou: np.ndarray = common / (area + other - common)
     return iou
+
+
+def pairs(found: Pool, true: Pool, edge: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pair every detection with every true box of its image and finding: their indices, ascending, and overlap."""
+    span = 1 + max(found.labels.max(initial=0), true.labels.max(initial=0))
+    wanted, there = found.image * span + found.labels, true.image * span + true.labels
+    order = np.argsort(there, kind="stable")
+    first, last = (np.searchsorted(there[order], wanted, side) for side in ("left", "right"))
+    count = last - first
+    row = np.repeat(np.arange(len(found)), count)
+    column = order[np.arange(len(row)) + np.repeat(first - (np.cumsum(count) - count), count)]
+    return row, column, _overlap(found.boxes[row], true.boxes[column], edge)
 
 
 def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detections, iou: float = IOU) -> Match:
@@ -86,16 +140,24 @@ def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detecti
 
     Source: eval.py in github.com/Deepwise-AILab/ChestX-Det10-Dataset.
     """
-    best, truth = np.zeros(len(detections)), np.full(len(detections), -1)
-    if len(detections) and len(truth_labels):
-        pairs = overlap(detections.boxes, truth_boxes, edge=1.0)
-        pairs[detections.labels[:, None] != truth_labels] = 0
-        best, nearest = pairs.max(1), pairs.argmax(1)
-        truth = np.where((best >= iou) & (best > 0), nearest, -1)
-    hit = first_claims(truth)
-    found = np.zeros(len(truth_labels), bool)
-    found[truth[hit]] = True
-    return Match(best, truth, hit, found)
+    true = Pool(np.zeros(len(truth_labels), np.int64), truth_boxes, truth_labels, np.ones(len(truth_labels)))
+    found = Pool(np.zeros(len(detections), np.int64), detections.boxes, detections.labels, detections.scores)
+    return match_all(true, found, iou)
+
+
+def match_all(true: Pool, found: Pool, iou: float = IOU) -> Match:
+    """Match as :func:`match`, all images at once; indices are those of the pools."""
+    row, column, value = pairs(found, true, edge=1.0)
+    start = np.flatnonzero(np.diff(row, prepend=-1))
+    best, nearest = np.zeros(len(found), value.dtype), np.full(len(found), -1)
+    best[row[start]] = np.maximum.reduceat(value, start) if len(start) else 0
+    top = np.flatnonzero(value == best[row])[::-1]  # of equals the first: it is written last
+    nearest[row[top]] = column[top]
+    claim = np.where((best >= iou) & (best > 0), nearest, -1)
+    hit = first_claims(claim)
+    taken = np.zeros(len(true), bool)
+    taken[claim[hit]] = True
+    return Match(best, claim, hit, taken)
 
 
 def first_claims(claims: np.ndarray) -> np.ndarray:

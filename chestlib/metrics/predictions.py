@@ -54,13 +54,13 @@ def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detecti
     parse, lists = _recognise(path, file_names)
     found = {}
     for name, items in lists.items():
-        where = path / f"{PurePosixPath(name).stem}.json" if path.is_dir() else f"{path}: {name}"
         try:
             found[name] = parse(items)
-        except ChestlibError as error:
-            raise ChestlibError(f"{where}: {error}") from None
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise ChestlibError(f"{where}: not a list of detections ({error}); expected {FORMS}") from None
+        except (AttributeError, ChestlibError, KeyError, OverflowError, TypeError, ValueError) as error:
+            where = path / f"{PurePosixPath(name).stem}.json" if path.is_dir() else f"{path}: {name}"
+            known = isinstance(error, ChestlibError)
+            says = error if known else f"not a list of detections ({error}); expected {FORMS}"
+            raise ChestlibError(f"{where}: {says}") from None
     unknown = sorted(found.keys() - set(file_names))
     if unknown:  # a wrong name must not pass for an image without detections
         raise ChestlibError(
@@ -89,7 +89,8 @@ def _recognise(path: Path, file_names: Sequence[str]) -> tuple[Callable[[Any], D
 
 
 def _all_hold(data: Any, *keys: str) -> bool:
-    return isinstance(data, list) and all(isinstance(item, dict) and item.keys() >= set(keys) for item in data)
+    wanted = set(keys)
+    return isinstance(data, list) and all(isinstance(item, dict) and item.keys() >= wanted for item in data)
 
 
 def _read_folder(folder: Path, file_names: Sequence[str]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chestlib.findings import FINDINGS, ID
+from chestlib.findings import FINDINGS
 from chestlib.metrics.binary import ranking
 from chestlib.metrics.intervals import rates, ratio
-from chestlib.metrics.matching import Predictions, Truth, in_order
+from chestlib.metrics.matching import Predictions, Truth, pooled, pooled_detections
 
 DEFAULT_THRESHOLD = 0.5
 """Where no validation part has chosen one."""
@@ -17,14 +17,16 @@ DEFAULT_THRESHOLD = 0.5
 
 def present(truth: Truth) -> np.ndarray:
     """Which findings each image holds; (images, findings) bool."""
-    return np.array([[ID[name] in r.labels for name in FINDINGS] for r in truth], bool).reshape(-1, len(FINDINGS))
+    there, true = np.zeros((len(truth), len(FINDINGS)), bool), pooled(truth)
+    true = true[true.labels <= len(FINDINGS)]
+    there[true.image, true.labels - 1] = True
+    return there
 
 
 def best_scores(truth: Truth, predictions: Predictions) -> np.ndarray:
     """Score of the best box per image and finding, -1 without one; (images, findings)."""
-    best = np.full((len(truth), len(FINDINGS)), -1.0)
-    for row, detections in zip(best, in_order(truth, predictions), strict=True):
-        np.maximum.at(row, detections.labels - 1, detections.scores)
+    best, found = np.full((len(truth), len(FINDINGS)), -1.0), pooled_detections(truth, predictions)
+    np.maximum.at(best, (found.image, found.labels - 1), found.scores)
     return best
 
 

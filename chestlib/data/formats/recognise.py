@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -55,9 +57,8 @@ def _official(folder: Path, reading: Reading) -> Found | None:
     parts = {}
     for part in PARTS:
         path = root / f"{part}.json"
-        found = {p.name: p for p in walk(root / f"{part}_data")}
         records = read_official(path, reading) if path.exists() else []
-        parts[part] = [replace(record, path=found.get(record.file_name)) for record in records]
+        parts[part] = _Images(root / f"{part}_data").of(records, part)
     return root, "chestx-det10", parts
 
 
@@ -87,43 +88,75 @@ def _coco(folder: Path, reading: Reading) -> Found | None:
 def _coco_parts(files: list[Path], root: Path, pictures: Path, reading: Reading) -> Parts:
     """Read each file as the part that its path below `root` names, train if none."""
     parts: Parts = {}
+    images = _Images(pictures)
     for file in files:
         named = re.search(r"(?<![a-z])(test|val)(id|idation)?(?![a-z])", file.relative_to(root).as_posix().lower())
         part = named[1] if named else "train"
-        found = _with_images({part: coco.read(file, reading)}, pictures, file.parent)[part]
-        parts[part] = reading.unique([*parts.get(part, []), *found])
-    return parts
+        parts.setdefault(part, []).extend(images.of(coco.read(file, reading), part, file.parent))
+    return {part: reading.unique(records) for part, records in parts.items()}
 
 
 def _one_file(file: Path, reading: Reading) -> Found:
     """Read one part alone, with the images around it."""
     layout, read = ("coco", coco.read) if coco.is_coco(file) else ("chestx-det10", read_official)
     part = "test" if "test" in file.stem.lower() else "train"
-    return file.parent, layout, _with_images({part: read(file, reading)}, file.parent, file.parent)
+    return file.parent, layout, {part: _Images(file.parent).of(read(file, reading), part, file.parent)}
 
 
-def _with_images(parts: Parts, folder: Path, annotations: Path | None = None) -> Parts:
-    """Find images at any depth below `folder` by the end of their path, case ignored.
+def _with_images(parts: Parts, folder: Path) -> Parts:
+    images = _Images(folder)
+    return {part: images.of(records, part) for part, records in parts.items()}
 
-    Of several, those beside the annotations win, then those in a folder named after the part; if still several
-    are left, the name is no longer a name.
+
+class _Images:
+    """The images at any depth below `folder`.
+
+    One is found by the end of its path, case ignored: by as many steps as both have, and by no fewer than it takes to
+    tell the record from the others of its part. Of several, those beside the annotations win, then those in a folder
+    named after the part; if still several are left, the name is no longer a name.
     """
-    index: dict[str, list[Path]] = {}
-    for path in walk(folder):
-        index.setdefault(path.name.lower(), []).append(path)
 
-    def find(record: Record, part: str) -> Path | None:
-        wanted = PurePosixPath(record.file_name.lower())
-        found = index.get(wanted.name, [])
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._paths = walk(folder)
+        self._ends: dict[int, dict[str, list[Path]]] = {}
+
+    def _ending(self, steps: int) -> dict[str, list[Path]]:
+        """Index the images by that many last steps; once, so that time grows with their number and not its square."""
+        if steps not in self._ends:
+            ends = self._ends[steps] = {}
+            for path in self._paths:
+                own = path.relative_to(self.folder).parts
+                if len(own) >= steps:
+                    ends.setdefault(_end(own, steps), []).append(path)
+        return self._ends[steps]
+
+    def of(self, records: list[Record], part: str, annotations: Path | None = None) -> list[Record]:
+        """Give each record its image."""
+        wanted = [PurePosixPath(record.file_name).parts for record in records]
+        found: dict[int, list[Path]] = {}
+        for steps in range(max(map(len, wanted), default=0), 0, -1):
+            asking = {i: _end(own, steps) for i, own in enumerate(wanted) if len(own) >= steps}
+            times = Counter(asking.values())
+            for i, end in asking.items():
+                if i not in found and (len(wanted[i]) == steps or times[end] == 1) and end in self._ending(steps):
+                    found[i] = self._ending(steps)[end]
+            if len(found) == len(records):
+                break
+        return [replace(r, path=self._best(found.get(i, []), r, part, annotations)) for i, r in enumerate(records)]
+
+    def _best(self, found: list[Path], record: Record, part: str, annotations: Path | None) -> Path | None:
         for prefer in (
-            lambda p: p.relative_to(folder).as_posix().lower().endswith(str(wanted)),
             lambda p: p.parent == annotations,
-            lambda p: any(step.lower().startswith(part) for step in p.relative_to(folder).parts[:-1]),
+            lambda p: any(step.lower().startswith(part) for step in p.relative_to(self.folder).parts[:-1]),
             lambda p: p.name == PurePosixPath(record.file_name).name,
         ):
-            found = list(filter(prefer, found)) or found
+            if len(found) > 1:
+                found = list(filter(prefer, found)) or found
         if len(found) > 1:
             raise ChestlibError(f"{found[0]}: has the same name as {found[1]}; which one is {record.file_name}?")
         return found[0] if found else None
 
-    return {part: [replace(r, path=find(r, part)) for r in records] for part, records in parts.items()}
+
+def _end(path: Sequence[str], steps: int) -> str:
+    return "/".join(path[-steps:]).lower()
