@@ -174,7 +174,9 @@ def train(
 @app.command()
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
-    predictions: Annotated[Path, typer.Argument(help="COCO results, the challenge's folder, or one JSON object.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="What `predict` wrote, COCO results, the challenge's, one JSON object.")
+    ],
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
 ) -> None:
@@ -200,8 +202,9 @@ def predict(
     detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
+    overlays: Annotated[bool, typer.Option("--overlays", help="Draw a picture for each film, too.")] = False,
 ) -> None:
-    """Find findings and boxes in your own X-rays.
+    """Find findings and boxes in your own X-rays; the same command goes on where it was stopped.
 
     `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`
     """
@@ -216,13 +219,12 @@ def predict(
 
     model = package.TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
-        results = package.predict(files, model, out, progress=tell)
-    failed = [result for result in results if result.error]
-    for result in failed:
-        complain(result.error)
-    if len(failed) < len(results):
-        print(f"{out}: {len(results) - len(failed)} of {len(results)} images predicted")
-    if failed:
+        done = package.predict(files, model, out, overlays=overlays, progress=tell)
+    for error in done.errors:
+        complain(error)
+    if done.answered:
+        print(f"{out}: {done.answered} of {done.films} images predicted")
+    if done.errors:
         raise typer.Exit(2)
 
 

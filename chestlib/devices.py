@@ -26,6 +26,15 @@ def precision(name: str) -> str:
     return ("bf16-mixed" if native_bf16() else "32-true") if name == "auto" else name
 
 
+def cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def use_threads(most: int = 8) -> int:
     """Set torch's threads to the cores, at most `most`: the sums of a convolution depend on their number."""
     import torch
