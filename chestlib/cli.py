@@ -176,7 +176,8 @@ def train(
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
     predictions: Annotated[
-        Path, typer.Argument(help="A detector's run, COCO results, the challenge's folder, or one JSON object.")
+        Path,
+        typer.Argument(help="A detector's run, what `predict` wrote, COCO results, the challenge's, a JSON object."),
     ],
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
@@ -209,8 +210,9 @@ def predict(
     detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
+    overlays: Annotated[bool, typer.Option("--overlays", help="Draw a picture for each film, too.")] = False,
 ) -> None:
-    """Find findings and boxes in your own X-rays.
+    """Find findings and boxes in your own X-rays; the same command goes on where it was stopped.
 
     `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`
     """
@@ -225,13 +227,12 @@ def predict(
 
     model = package.TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
-        results = package.predict(files, model, out, progress=tell)
-    failed = [result for result in results if result.error]
-    for result in failed:
-        complain(result.error)
-    if len(failed) < len(results):
-        print(f"{out}: {len(results) - len(failed)} of {len(results)} images predicted")
-    if failed:
+        done = package.predict(files, model, out, overlays=overlays, progress=tell)
+    for error in done.errors:
+        complain(error)
+    if done.answered:
+        print(f"{out}: {done.answered} of {done.films} images predicted")
+    if done.errors:
         raise typer.Exit(2)
 
 

@@ -33,6 +33,20 @@ def read_json(path: Path) -> Any:
         raise ChestlibError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def read_json_lines(path: Path) -> list[Any]:
+    """Parse a file of one JSON value a line; errors as in :func:`read_json`, with the line."""
+    rows: list[Any] = []
+    try:
+        with open(path, encoding="utf-8-sig") as lines:
+            for line in lines:
+                rows.append(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise ChestlibError(f"{path}: line {len(rows) + 1} is not JSON ({error}); is the file whole?") from None
+    except OSError as error:
+        raise ChestlibError(f"{path}: cannot be read ({error.strerror})") from None
+    return rows
+
+
 def plain(value: Any) -> Any:
     """Turn a value into what JSON holds: plain numbers, lists, dictionaries, and None for NaN and infinities."""
     if isinstance(value, Mapping):

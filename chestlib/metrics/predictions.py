@@ -10,10 +10,10 @@ import numpy as np
 
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.files import read_json
+from chestlib.files import read_json, read_json_lines
 from chestlib.findings import ID, NAME
 
-FORMS = "chestlib's predictions.json, COCO results, an object from file name to list, or a folder of one JSON an image"
+FORMS = "chestlib's predictions, COCO results, an object from file name to list, or a folder of one JSON an image"
 _ID = {**ID, **{name.lower(): i for name, i in ID.items()}}
 """The challenge takes lower-case findings too."""
 
@@ -21,9 +21,9 @@ _ID = {**ID, **{name.lower(): i for name, i in ID.items()}}
 def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detections]:
     """Read predictions; the form is told from the content.
 
-    - chestlib's `predictions.json`: a list of {"file", "detections": [{"finding", "box", "score"}], "error"}; an image
-      with an error counts as not predicted. A folder that holds a `predictions.json` is read as that file (of a
-      run: its test part).
+    - chestlib's `predictions.jsonl`, of :func:`chestlib.predict.predict`: a line an image, {"file", "detections":
+      [{"finding", "box", "score"}], "error"}; or a list of such objects. One with an error counts as not predicted.
+    - chestlib's `predictions.json` of a run: its test part. A folder that holds either is read as that file.
     - One JSON object: file name to the challenge's list of {finding: [x1, y1, x2, y2, score]}.
     - The challenge's folder: such a list in STEM.json for each image; an empty file means no detections.
     - COCO results: a list of {"image_id", "category_id", "bbox": [x, y, width, height], "score"}; categories are 1..10
@@ -49,8 +49,9 @@ def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detecti
         non-finite box, or a score outside [0, 1]; the line names the file and the image.
     """
     path = Path(path)
-    if (path / "predictions.json").is_file():
-        path = path / "predictions.json"
+    for name in ("predictions.json", "predictions.jsonl"):
+        if (path / name).is_file():
+            path = path / name
     parse, lists = _recognise(path, file_names)
     found = {}
     for name, items in lists.items():
@@ -74,7 +75,7 @@ def _recognise(path: Path, file_names: Sequence[str]) -> tuple[Callable[[Any], D
     """Find the form: what parses the detections of one image, and those of each image by its name."""
     if path.is_dir():
         return _challenge, _read_folder(path, file_names)
-    data = read_json(path)
+    data = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if isinstance(data, dict) and data.keys() == {"val", "test"}:  # a detector's run
         if not isinstance(data["test"], dict):
             raise ChestlibError(f"{path}: test: expected an object from file name to detections")
