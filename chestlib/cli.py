@@ -177,7 +177,7 @@ def evaluate(
     truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
     predictions: Annotated[
         Path,
-        typer.Argument(help="A detector's run, what `predict` wrote, COCO results, the challenge's, a JSON object."),
+        typer.Argument(help="A detector's run, what `predict` wrote, COCO results, the challenge's form."),
     ],
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
