@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chestlib.train.load import load_classifier, load_detector
     from chestlib.train.module import warmup_cosine
     from chestlib.train.run import SEARCHED, Run, scored_records
-    from chestlib.train.study import ended, suggest, tune
+    from chestlib.train.study import ended, failures, tune
     from chestlib.train.trainer import fit
     from chestlib.train.workflow import train_stage, versions
 
@@ -28,7 +28,7 @@ _HOME = {
     "load": ("load_classifier", "load_detector"),
     "module": ("warmup_cosine",),
     "run": ("SEARCHED", "Run", "scored_records"),
-    "study": ("ended", "suggest", "tune"),
+    "study": ("ended", "failures", "tune"),
     "trainer": ("fit",),
     "workflow": ("train_stage", "versions"),
 }
@@ -37,30 +37,9 @@ _HOME = {
 _MODULES = ("classifier", "datasets", "detector")
 
 __all__ = [
-    "SEARCHED",
-    "Classifier",
-    "Detector",
-    "Run",
-    "SimpleCNN",
-    "Target",
-    "XrayDataset",
-    "augmentation",
-    "classifier",
-    "collate_boxes",
-    "datasets",
-    "detector",
-    "ended",
-    "fit",
-    "load_classifier",
-    "load_detector",
-    "repeat_factors",
-    "scale_boxes",
-    "scored_records",
-    "suggest",
-    "train_stage",
-    "tune",
-    "versions",
-    "warmup_cosine",
+    "SEARCHED", "Classifier", "Detector", "Run", "SimpleCNN", "Target", "XrayDataset", "augmentation", "classifier",
+    "collate_boxes", "datasets", "detector", "ended", "failures", "fit", "load_classifier", "load_detector",
+    "repeat_factors", "scale_boxes", "scored_records", "train_stage", "tune", "versions", "warmup_cosine",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ test.json          the scores on test, used once; written last, so a run that ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,24 +31,25 @@ OLD = "chestlib 0.1.0"
 """What wrote a run, a study or a cache that does not say of what it is."""
 
 
-def differences(about: Any, identity: Identity, settings: Any = None) -> str:
-    """Say in words what `about`, that is settings.json or tuned.json, is of that is not so now; empty if nothing is.
+def differences(was: Any, now: Mapping[str, Any]) -> str:
+    """Say in words what settings.json, tuned.json or a study was of that is not so `now`; empty if all is.
 
-    Parameters
-    ----------
-    identity : Identity
-        Of the data now.
-    settings : dataclass, optional
-        To be compared too.
+    Compared is each key of `now`: identity and settings part by part, others, as the version of chestlib, as a whole.
     """
-    if "identity" not in about:
-        return f"unknown data, by {OLD}"
-    found = identity.differing(about["identity"])
-    if settings is not None and (was := about.get("settings")) != (now := to_json(settings)):
-        was = was if isinstance(was, dict) else {}
-        found.append(f"settings ({', '.join(sorted(key for key in now if was.get(key) != now[key]))})")
-    if (version := about.get("chestlib")) != chestlib.__version__:
-        found.append(f"chestlib ({version}, this is {chestlib.__version__})")
+    if "identity" not in was:
+        return f"unknown data ({OLD} did not note them)"
+    found = []
+    for key, value in now.items():
+        before = was.get(key)
+        if before == value:
+            continue
+        parts = before if isinstance(before, dict) else {}
+        if key == "identity":
+            found += Identity(**value).differing(parts)
+        elif key == "settings":
+            found.append(f"settings ({', '.join(sorted(name for name in value if parts.get(name) != value[name]))})")
+        else:
+            found.append(f"{key} ({before}, not {value})")
     return f"other {', '.join(found)}" if found else ""
 
 
@@ -123,19 +124,19 @@ class Run:
             searched = {key: about["settings"][key] for key in SEARCHED}
         except (KeyError, TypeError):
             raise ChestlibError(f"{file}: not what `chestlib tune` writes; remove it and tune again") from None
-        if differing := differences(about, identity):
+        if differing := differences(about, {"identity": identity._asdict(), "chestlib": chestlib.__version__}):
             raise ChestlibError(f"{file}: tuned on {differing}; remove it and tune again, or name another folder")
         return from_json(ClassifierSettings, to_json(base) | searched, file)
 
-    def require_same(self, identity: Identity, settings: Any = None) -> None:
-        """Check that the run is of this data, of these settings (where given), and of this chestlib.
+    def require_same(self, **now: Any) -> None:
+        """Check that settings.json says the same of these keys: identity, settings, chestlib.
 
         Raises
         ------
         ChestlibError
             Saying what differs.
         """
-        if differing := differences(self.read("settings"), identity, settings):
+        if differing := differences(self.read("settings"), now):
             raise ChestlibError(f"{self.path}: a run of {differing}; name another folder, or remove it to train anew")
 
     def settings(self, kind: type[T]) -> T:
@@ -210,7 +211,7 @@ def scored_records(run: Run, truth: DataFolder | Sequence[Record]) -> list[Recor
     about, parts = run.require().read("settings"), run.read("split")
     if isinstance(truth, DataFolder):
         split = Split.from_json(parts, truth.train, truth.test)
-        run.require_same(identify(split, run.cache))
+        run.require_same(identity=identify(split, run.cache)._asdict())
         return split.test
     names = set(parts["test"])
     records = [record for record in truth if record.file_name in names]

@@ -135,15 +135,14 @@ def _about(
     run: Run, kind: str, data: DataFolder, split: Split, identity: Identity, settings: Settings, resume: bool
 ) -> dict[str, Any]:
     """Describe the run; a resumed run must be the same one."""
+    of = {"chestlib": chestlib.__version__, "identity": identity._asdict(), "settings": to_json(settings)}
     if run.settings_file.is_file() and first_process():  # the other processes join a run that has begun
         if not resume:
             raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
-        run.require(kind).require_same(identity, settings)
+        run.require(kind).require_same(**of)
     return {
         "kind": kind,
-        "chestlib": chestlib.__version__,
-        "settings": to_json(settings),
-        "identity": identity._asdict(),
+        **of,
         "data": {"name": data.root.resolve().name, "synthetic": data.synthetic, "missing": data.missing},
         "split": {"name": split.name, "seed": split.seed}
         | {part: len(getattr(split, part)) for part in ("train", "val", "test")},

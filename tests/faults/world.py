@@ -27,7 +27,8 @@ from chestlib.data import open_data
 from chestlib.errors import ChestlibError
 from chestlib.train import Run
 from chestlib.train.load import load_checkpoint
-from chestlib.train.study import FINISHED, open_storage
+from chestlib.train.storage import open_storage
+from chestlib.train.study import FINISHED
 
 
 class _Quiet(SimpleHTTPRequestHandler):

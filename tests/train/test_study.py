@@ -14,16 +14,18 @@ from chestlib import settings
 from chestlib.data import DataFolder, open_data
 from chestlib.errors import ChestlibError
 from chestlib.settings import TuneSettings
-from chestlib.train import SEARCHED, Run, tune
-from chestlib.train.study import FINISHED, open_storage, suggest
+from chestlib.train import Run, tune
+from chestlib.train.draws import Draws, suggest
+from chestlib.train.storage import open_storage
+from chestlib.train.study import FINISHED
 
 BASE = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2)
 
 
 @pytest.mark.parametrize("profile", settings.PROFILES.values(), ids=lambda profile: profile.name)
 def test_the_defaults_are_tried_first(profile: settings.Profile) -> None:
-    study = optuna.create_study()
-    study.enqueue_trial({key: getattr(profile.classifier, key) for key in SEARCHED})
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, sampler=Draws(profile.classifier, storage))
     assert suggest(study.ask(), profile.classifier) == profile.classifier
 
 
