@@ -64,7 +64,7 @@ def test_a_film_that_was_exchanged_is_noticed(run: Run, data: DataFolder, other:
 
 def test_another_version_does_not_go_on(run: Run, data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chestlib, "__version__", "9.9")
-    with pytest.raises(ChestlibError, match=r"a run of other chestlib \(0\.2.*, this is 9\.9\)"):
+    with pytest.raises(ChestlibError, match=r"a run of other chestlib \(0\.2.*, not 9\.9\)"):
         train_stage(data, run, TINY, resume=True)
 
 

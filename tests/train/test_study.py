@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from chestlib import settings
-from chestlib.data import DataFolder, open_data
+from chestlib.data import DataFolder, identify, open_data, splits
 from chestlib.errors import ChestlibError
 from chestlib.settings import TuneSettings
 from chestlib.train import Run, tune
@@ -51,7 +51,8 @@ def test_processes_share_the_trials_of_one_storage(small: DataFolder, tmp_path: 
     assert len({trial.user_attrs["worker"] for trial in ended}) == 2
     assert len({str(trial.params) for trial in ended}) == len(ended)  # none was tried twice
     assert {"recall", "precision", "f1", "accuracy", "auroc", "seconds"} <= study.best_trial.user_attrs.keys()
-    assert Run(tmp_path / "run").tuned(BASE).learning_rate == study.best_params["learning_rate"]
+    identity = identify(splits.default(small.train, small.test), tmp_path / "cache")
+    assert Run(tmp_path / "run").tuned(BASE, identity).learning_rate == study.best_params["learning_rate"]
     with pytest.raises(ChestlibError, match=r"study\.log: holds a study of other settings"):
         other = replace(BASE, width=16)
         tune(small, Run(tmp_path / "run"), other, TuneSettings(trials=7), storage=tmp_path / "study.log")
