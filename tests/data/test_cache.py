@@ -154,10 +154,9 @@ def test_a_file_rewritten_under_its_old_time_is_seen(folder, paths):
 
 
 def test_a_file_changed_twice_within_a_tick_of_the_clock_is_seen(folder, paths, monkeypatch):
-    path = paths[0]
-    os.utime(path)  # changed just now ...
-    state = path.stat()
+    path, state = paths[0], paths[0].stat()
     monkeypatch.setattr("chestlib.data._index._stat", lambda path: state)
+    monkeypatch.setattr(time, "time_ns", lambda: state.st_mtime_ns + TICK_NS // 2)  # changed just now ...
     first = content_digests([path], folder)
     path.write_bytes(paths[1].read_bytes())  # ... and again, at the same time as far as the file system can tell
     assert content_digests([path], folder) != first
