@@ -43,9 +43,10 @@ def main() -> None:
     except OSError as error:  # a full disk, a read-only folder: what existed is intact, writes are atomic
         complain(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder")
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("interrupted; the same command goes on where it can")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # how typer ends an interrupt, without a word
+            errors.print("interrupted; the same command goes on where it can")
+        raise
 
 
 def show(value: Any) -> None:
@@ -211,6 +212,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
     overlays: Annotated[bool, typer.Option("--overlays", help="Draw a picture for each film, too.")] = False,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|N", help="Spread over a Dask cluster, or over N workers here.")
+    ] = None,
 ) -> None:
     """Find findings and boxes in your own X-rays; the same command goes on where it was stopped.
 
@@ -227,7 +231,7 @@ def predict(
 
     model = package.TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
-        done = package.predict(files, model, out, overlays=overlays, progress=tell)
+        done = package.predict(files, model, out, overlays=overlays, dask=dask, progress=tell)
     for error in done.errors:
         complain(error)
     if done.answered:

@@ -138,4 +138,17 @@ def test_env_tells_every_requirement() -> None:
     result = run("env", "--json")
     rows = {row["name"]: row for row in json.loads(result.stdout)}
     assert result.returncode == 0 and all(row["ok"] for row in rows.values()), result.stdout
-    assert {"python", "torch", "torchvision", "seaborn", "device", "threads", "memory", "data", "runs"} <= set(rows)
+    told = {"python", "torch", "torchvision", "seaborn", "device", "threads", "memory", "data", "runs", "cache"}
+    assert told <= set(rows)
+
+
+def test_env_tells_what_the_caches_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    (tmp_path / "runs" / "cache").mkdir(parents=True)
+    (tmp_path / "runs" / "cache" / "images-224-0123456789abcdef.npy").write_bytes(bytes(10**8))
+    (tmp_path / "data" / "cache").mkdir(parents=True)
+    (tmp_path / "data" / "cache" / "index.sqlite").write_text("no index" * 1000)
+    lines = [" ".join(line.split()) for line in CliRunner().invoke(cli.app, ["env"]).output.splitlines()]
+    broken, old = (line for line in lines if " cache " in line[:14])
+    assert broken.startswith("[FAIL] cache") and broken.endswith("remove the folder")
+    assert "0.0 of 50 GB); 1 files of version 0.1.0, 0.1 GB, no longer read; delete" in old

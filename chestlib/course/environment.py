@@ -6,10 +6,13 @@ import os
 import platform
 import shutil
 from importlib import metadata
+from pathlib import Path
 from typing import NamedTuple
 
 from chestlib import devices
 from chestlib.course.lesson import data_folder, runs_folder
+from chestlib.data import cache_usage
+from chestlib.errors import ChestlibError
 
 FLOORS = {"torch": (2, 5, 1), "torchvision": (0, 20, 1)}
 PACKAGES = (
@@ -50,7 +53,22 @@ def rows() -> list[Row]:
         writable = os.access(place, os.W_OK)
         free = f"{shutil.disk_usage(place).free / 2**30:.0f} GiB free"
         found.append(Row(name, f"{folder.resolve()} ({free}{'' if writable else ', not writable'})", writable))
-    return found
+    # Notebooks keep the cache beside the data, the command line beside the runs.
+    return found + [_cache(folder / "cache") for folder in (data_folder(), runs_folder())]
+
+
+def _cache(folder: Path) -> Row:
+    try:
+        used = cache_usage(folder)
+    except ChestlibError as error:
+        return Row("cache", str(error), False)
+    text = f"{folder.resolve()} ({used.bytes / 1e9:.1f} of {used.limit / 1e9:g} GB)"
+    if used.old_files:
+        text += (
+            f"; {used.old_files} files of version 0.1.0, {used.old_bytes / 1e9:.1f} GB, no longer read; "
+            "delete images-*.npy* there"
+        )
+    return Row("cache", text)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

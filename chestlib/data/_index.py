@@ -22,7 +22,8 @@ OURS = (0x63786361, 1)
 
 TABLES = (
     "CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, used REAL NOT NULL)",
+    "CREATE TABLE segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL,"
+    " used REAL NOT NULL)",
     "CREATE TABLE images (side INTEGER, decoder TEXT, digest TEXT, segment INTEGER NOT NULL, row INTEGER NOT NULL,"
     " width INTEGER NOT NULL, height INTEGER NOT NULL, PRIMARY KEY (side, decoder, digest)) WITHOUT ROWID",
     "CREATE INDEX images_of ON images (segment)",

@@ -135,6 +135,7 @@ class Reading:
             raise ChestlibError(f"others: {others!r} is not a choice; take 'drop' or 'keep'")
         self.others = others
         self.names: list[str] = list(FINDINGS)
+        self._ids = {name.casefold(): i for i, name in enumerate(FINDINGS, start=1)}
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
 
@@ -158,15 +159,13 @@ class Reading:
 
     def label(self, name: str) -> int | None:
         """Look up the id of a finding, its case ignored; None if it is outside the ten and not kept."""
-        known = [name.casefold() for name in self.names]
-        if name.casefold() in known:
-            return known.index(name.casefold()) + 1
-        if self.others == "keep":
+        known = self._ids.get(name.casefold())
+        if known is None and self.others == "keep":
             self.names.append(name)
-            return len(self.names)
-        if self.others == "drop":
+            known = self._ids[name.casefold()] = len(self.names)
+        if known is None and self.others == "drop":
             self.dropped[name] += 1
-        return None
+        return known
 
     def record(
         self,

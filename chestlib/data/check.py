@@ -96,18 +96,19 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
         if file == str(folder):
             raise
         return CheckReport(None, [Problem("error", file, None, message)])
+    records = data.records
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = []
-        for look in pool.map(_look_at, [record.path for record in data.records]):
+        for look in pool.map(_look_at, [record.path for record in records]):
             looks.append(look)
             if progress:
-                progress(len(looks), len(data.records))
+                progress(len(looks), len(records))
     sizes = {size for size, _, _ in looks if size}
     # Missing images are as large as the others, if those are all of one size; those of ChestX-Det10 are.
     usual = sizes.pop() if len(sizes) == 1 else NIH_SIZE if not sizes and data.layout == "chestx-det10" else None
     first: dict[str, Record] = {}
     shared = 0
-    for record, (size, digest, fault) in zip(data.records, looks, strict=True):
+    for record, (size, digest, fault) in zip(records, looks, strict=True):
         shared += _check_boxes(record, size or record.size or usual, reading)
         if record.path is None:
             reading.note(record, "image missing", "warning")

@@ -139,7 +139,8 @@ def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], 
     members = list(groups.values())
     np.random.default_rng(seed).shuffle(members)
     # One row a patient: images with each finding, normal images, and images in all.
-    flags = np.array([[f in r.findings for f in FINDINGS] + [not r.diseased, True] for r in records], int)
+    held = [r.findings for r in records]
+    flags = np.array([[*(f in own for f in FINDINGS), not own, True] for own in held], int)
     counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(FINDINGS) + 2)
     wanted = np.outer([share, 1 - share], counts.sum(0))
 

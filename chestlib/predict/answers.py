@@ -186,14 +186,19 @@ def opened(out: Path, about: dict[str, Any], films: Iterable[str]) -> Iterator[A
 
 
 def _same(out: Path, about: dict[str, Any]) -> None:
-    """Note the models in a new folder, or find the same ones noted; where their runs lie does not matter."""
+    """Note the models in a new folder, or find the same ones noted."""
     file = out / ABOUT
     if not file.exists() and not (out / LINES).exists():
         write_json(file, about)
         return
     noted = read_json(file) if file.exists() else None
-    if not isinstance(noted, dict) or noted | {"models": 0} != about | {"models": 0}:
+    if not isinstance(noted, dict) or not same_models(noted, about):
         raise ChestlibError(f"{out}: holds predictions of other models; name another folder")
+
+
+def same_models(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two `about` say the same; where the runs lie does not matter."""
+    return one | {"models": 0} == other | {"models": 0}
 
 
 def _unchanged(row: dict[str, Any]) -> bool:

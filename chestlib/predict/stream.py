@@ -15,6 +15,7 @@ from chestlib.predict.ahead import ahead
 from chestlib.predict.answers import Prediction, opened
 from chestlib.predict.model import TwoStage
 from chestlib.predict.overlays import draw_missing
+from chestlib.predict.spread import spread
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def predict(
     *,
     batch: int = 8,
     overlays: bool = False,
+    dask: str | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Predict for files and folders, and write `about.json` and `predictions.jsonl` into `out`.
@@ -49,11 +51,14 @@ def predict(
         Films that the models see at once.
     overlays : bool
         Draw a PNG for each film, also for those answered before; this takes longer than the models.
+    dask : str, optional
+        Spread the films over a Dask cluster: its scheduler's address, or a number of local workers.
 
     Raises
     ------
     ChestlibError
-        If nothing is found, or `out` holds predictions of other models or is being written.
+        If nothing is found, or `out` holds predictions of other models or is being written,
+        or the cluster is not there.
     """
     films = list(dict.fromkeys(os.fspath(path) for path in images.find(paths)))
     errors: list[str] = []
@@ -62,7 +67,7 @@ def predict(
         slices = (films[at : at + batch] for at in range(0, len(films), batch))
         # As if none were skipped, so that a prediction that was stopped makes the batches of one that was not.
         batches = filter(None, ([film for film in part if film in answers.open] for part in slices))
-        with closing(_here(model, batches, batch)) as replies:
+        with closing(spread(model, batches, dask) if dask else _here(model, batches, batch)) as replies:
             for reply in replies:
                 answers.add(reply)
                 done += len(reply)

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+from dicoms import dicom
 from PIL import Image
 
 from chestlib.data import images
@@ -50,6 +51,36 @@ def test_1_bit_palette_colour_and_transparency(tmp_path):
 def test_jpeg(tmp_path, mode):
     path = save(tmp_path / "x.jpg", Image.new("L", (8, 6), 100).convert(mode), quality=95)
     np.testing.assert_allclose(images.read(path), 100 / 255, atol=0.02)
+
+
+def kinds(folder):
+    """A small file of each kind; what 3 x 3 pixels become lies far from a change in rounding."""
+    grey = np.kron(np.arange(16, dtype=np.uint8).reshape(4, 4) * 13, np.ones((3, 3), np.uint8))
+    grey += np.tile(np.array([[0, 18, 0], [9, 0, 9], [0, 0, 0]], np.uint8), (4, 4))
+    colour = np.stack([grey, 255 - grey, grey // 2, np.where(grey > 100, 255, 128).astype(np.uint8)], axis=2)
+    save(folder / "8 bit", grey, format="png")
+    save(folder / "16 bit", grey.astype(np.uint16) * 250, format="png")
+    save(folder / "RGBA", Image.fromarray(colour), format="png")
+    save(folder / "enlarged", grey[:2, ::3], format="png")
+    dicom(folder / "DICOM", grey.astype(np.uint16) * 16, 12)
+    dicom(folder / "DICOM, window", grey.astype(np.uint16) * 16, 12, "MONOCHROME1", WindowCenter=2000, WindowWidth=3000)
+    return sorted(folder.iterdir())
+
+
+def test_a_change_of_decoding_has_a_new_number(tmp_path):
+    """Image caches hold what DECODING gave. Whoever changes the values below must raise it, and write both here."""
+    given = {path.name: images.square(images.read(path), 4).tobytes().hex() for path in kinds(tmp_path)}
+    assert (images.DECODING, given) == (
+        1,
+        {
+            "16 bit": "04111d2a3643505c6976828f9ca8b5c2",
+            "8 bit": "04111e2b3845525f6c798693a0adbac7",
+            "DICOM": "05142433435362728191a0b0c0cfdfee",
+            "DICOM, window": "fffffcefddccbaa897857362503e2c1b",
+            "RGBA": "4b494846454342477d7a7774716e6b68",
+            "enlarged": "000d1a27020f1c290714212e09162330",
+        },
+    )
 
 
 def broken(kind: str) -> bytes:

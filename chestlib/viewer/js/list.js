@@ -14,6 +14,7 @@ export class ImageList {
   /** The images that pass the filter. @type {number[]} */
   order = [];
   #filter = { text: "", finding: 0, outcome: "all" };
+  #sifted = ""; // by what `order` was found
   #search = h("input.bv-search", {
     type: "search",
     placeholder: "Search",
@@ -69,7 +70,11 @@ export class ImageList {
 
   /** Find the images that pass. With a finding chosen, false alarms and missed are those of the finding. */
   sift() {
-    this.order = this.study.images.map((_, i) => i).filter((i) => this.#passes(i));
+    const { study } = this;
+    const by = JSON.stringify([this.#filter, study.get("threshold"), study.get("iou"), study.get("hidden")]);
+    if (by === this.#sifted) return; // asked at every move of a mouse that drags the grey window
+    this.#sifted = by;
+    this.order = study.images.map((_, i) => i).filter((i) => this.#passes(i));
   }
 
   #passes(/** @type {number} */ i) {
@@ -77,11 +82,12 @@ export class ImageList {
     const study = this.study;
     const image = study.images[i];
     if (text && !`${image.name}\n${image.patient}`.toLowerCase().includes(text)) return false;
+    if (outcome === "all" && !finding) return true;
     const of = (/** @type {Box} */ box) => (!finding || box[4] === finding) && study.shows(box[4]);
     if (outcome === "alarm" || outcome === "missed") return study.count(i, of)[outcome] > 0;
     const reported = study.reported(i);
     if (outcome === "normal") return !reported.length;
-    return (outcome === "all" && !finding) || reported.some(of);
+    return reported.some(of);
   }
 
   /** The next (+1) or previous (-1) image that passes; undefined at the end. */
