@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from counting import calls
 
+from chestlib.data import open_data
 from chestlib.data.annotations import Reading
 from chestlib.data.formats.recognise import find
 from chestlib.errors import ChestlibError
@@ -53,6 +55,8 @@ def test_a_coco_file_is_the_part_that_its_path_names(tmp_path, file, part):
         (["1.png", "train/1.png"], "1.png", "1.png"),
         (["x/1.png", "x/1.PNG"], "1.PNG", "x/1.PNG"),
         ([".hidden/1.png", "__MACOSX/1.png"], "1.png", None),
+        (["1/1.png", "11/1.png"], "1/1.png", "1/1.png"),
+        (["p1/a/1.png", "p2/a/1.png"], "elsewhere/p2/a/1.png", "p2/a/1.png"),
     ],
 )
 def test_which_image_is_meant(tmp_path, there, name, meant):
@@ -60,6 +64,42 @@ def test_which_image_is_meant(tmp_path, there, name, meant):
     coco(tmp_path / "all.json", name)
     _, _, parts = find(tmp_path, Reading())
     assert parts["train"][0].path == (tmp_path / meant if meant else None)
+
+
+def test_an_image_is_not_given_to_a_record_that_means_another(tmp_path):
+    touch(tmp_path, "p1/view.png")
+    coco(tmp_path / "all.json", "p1/view.png", "p2/view.png")
+    _, _, parts = find(tmp_path, Reading())
+    assert [record.path for record in parts["train"]] == [tmp_path / "p1/view.png", None]
+
+
+def shared_names(folder: Path, layout: str, n: int) -> Path:
+    """Data whose images have one base name, each in its patient's folder."""
+    names = [f"p{i:03}/view.png" for i in range(n)]
+    if layout == "coco":
+        touch(folder / "images", *names)
+        coco(folder / "all.json", *names)
+    elif layout == "chestx-det10":
+        touch(folder / "train_data", *names)
+        records = [{"file_name": name, "syms": [], "boxes": []} for name in names]
+        (folder / "train.json").write_text(json.dumps(records))
+    elif layout == "challenge":
+        touch(folder / "images", *names)
+        touch(folder / "train", *(name.replace(".png", ".json") for name in names))
+    else:
+        touch(folder / "images" / "train", *names)
+        (folder / "data.yaml").write_text("train: images/train\nnames: [Mass]\n")
+        rows = "".join(f"train,{name},8,8\n" for name in names)
+        (folder / "images.csv").write_text(f"part,file_name,width,height\n{rows}")
+    return folder
+
+
+@pytest.mark.parametrize("layout", ["coco", "chestx-det10", "challenge", "yolo"])
+def test_opening_four_times_the_images_of_one_base_name_is_four_times_the_work(tmp_path, layout):
+    few, many = (shared_names(tmp_path / str(n), layout, n) for n in (40, 160))
+    data = open_data(few)  # also loads what is loaded once
+    assert data.layout == layout and not data.missing and len({r.path for r in data.records}) == 40
+    assert calls(lambda: open_data(many)) < 4.5 * calls(lambda: open_data(few))
 
 
 def test_one_file_is_one_part_with_the_images_around_it(tmp_path):

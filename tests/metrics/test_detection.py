@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from counting import calls
 from scipy.interpolate import interp1d
 
 from chestlib.data import Record, read_annotations
@@ -21,6 +22,7 @@ from chestlib.metrics import (
     evaluate,
     froc_curves,
     froc_scores,
+    intervals,
     match,
     read_predictions,
     table,
@@ -258,7 +260,7 @@ def test_presence_is_the_best_box_against_its_threshold():
     assert row == {"accuracy": pytest.approx(1 / 3), "recall": 0.5, "precision": 0.5, "f1": 0.5}
 
 
-def test_bootstrap_equals_evaluating_each_resample():
+def test_bootstrap_equals_evaluating_each_resample(monkeypatch):
     truth, predictions = random_case(5)
     weights = patient_weights([r.patient for r in truth], 12, np.random.default_rng(0))
     ranks = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
@@ -274,6 +276,14 @@ def test_bootstrap_equals_evaluating_each_resample():
         assert f1[i] == pytest.approx(result["macro"]["f1"])
     first, again = (detection_intervals(truth, predictions, HALF, 60, seed=1) for _ in range(2))
     assert first == again and set(first) == {"AP50", "froc_average", "macro_f1"}
+    monkeypatch.setattr(intervals, "CHUNK", 7 * len(truth))  # as with many images: few resamples at once
+    assert detection_intervals(truth, predictions, HALF, 60, seed=1) == first
+
+
+def test_evaluate_works_on_all_images_at_once():
+    few, many = (random_case(8, images=n) for n in (50, 250))
+    evaluate(*few)
+    assert calls(lambda: evaluate(*many)) - calls(lambda: evaluate(*few)) < 200 * 100  # one by one they took 764 each
 
 
 def test_evaluate_has_the_promised_keys_and_is_json():
