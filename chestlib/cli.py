@@ -14,7 +14,8 @@ import typer
 
 from chestlib import settings
 from chestlib.console import bar, complain, errors
-from chestlib.errors import ChestlibError
+from chestlib.errors import ChestlibError, Interrupted
+from chestlib.files import first_process
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
@@ -37,15 +38,20 @@ def main() -> None:
     """Run the `chestlib` command."""
     try:
         app(standalone_mode=True)
+    except Interrupted as error:
+        if first_process():  # a terminal interrupts all processes of a training
+            complain(error)
+        sys.exit(130)
     except ChestlibError as error:
         complain(error)
         sys.exit(2)
     except OSError as error:  # a full disk, a read-only folder: what existed is intact, writes are atomic
         complain(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder")
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("interrupted; the same command goes on where it can")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # how typer ends an interrupt, without a word
+            errors.print("interrupted; the same command goes on where it can")
+        raise
 
 
 def show(value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +29,26 @@ class StageModule(LightningModule):
         super().__init__()
         self.settings = settings
         self.seen: dict[str, Any] = {}
+        self.seconds = 0.0
+        """Of training, what was resumed included."""
         # The first weights belong to the seed too.
         seed_everything(settings.seed, workers=True, verbose=False)
+
+    def on_fit_start(self) -> None:
+        """Start the clock where the resumed training had stopped it."""
+        self.start = time.monotonic() - self.seconds
+
+    def on_train_epoch_end(self) -> None:
+        """Read the clock; the checkpoint is written next."""
+        self.seconds = time.monotonic() - self.start
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what resuming needs beside Lightning's own."""
+        checkpoint["seconds"], checkpoint["should_stop"] = self.seconds, self.trainer.should_stop
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the seconds back."""
+        self.seconds = float(checkpoint.get("seconds", 0.0))
 
     def on_train_epoch_start(self) -> None:
         """Seed the epoch."""

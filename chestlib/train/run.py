@@ -2,7 +2,7 @@
 
 settings.json      kind, settings, data, versions, device
 split.json         file names of the train, val and test part
-checkpoints/       last.ckpt (to resume from), best.ckpt (to use)
+checkpoints/       last.ckpt (all that resuming needs), best.safetensors (the weights to predict with)
 metrics.csv        one line an epoch
 predictions.json   what the best checkpoint says of val and test
 operating_point.json   thresholds, chosen on val
@@ -11,11 +11,15 @@ test.json          the scores on test, used once; written last, so a run that ha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock, Timeout
+
 from chestlib.errors import ChestlibError
-from chestlib.files import read_json, write_json
+from chestlib.files import first_process, read_json, write_json
 from chestlib.settings import ClassifierSettings, from_json, to_json
 
 T = TypeVar("T")
@@ -52,13 +56,43 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The checkpoint to predict with."""
-        return self.path / "checkpoints" / "best.ckpt"
+        """The weights to predict with."""
+        return self.path / "checkpoints" / "best.safetensors"
 
     @property
     def finished(self) -> bool:
         """True once the scores on test are there; they are written last."""
         return (self.path / "test.json").is_file()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second training out, as long as this one goes on; the system frees the lock of a killed process.
+
+        Raises
+        ------
+        ChestlibError
+            If another process trains this run.
+        """
+        if not first_process():  # the processes of one training share it
+            yield
+            return
+        folder = self.path.resolve()
+        lock = FileLock(folder.with_name(f".{folder.name}.lock"))  # beside it: a refused training leaves no folder
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ChestlibError(
+                f"{self.path}: another process trains this run; wait for it, or name another folder"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def refuse_old(self) -> None:
+        """Raise a ChestlibError for a run of version 0.1.0, whose files are no longer read."""
+        if (old := self.best.with_suffix(".ckpt")).is_file():
+            raise ChestlibError(f"{old}: written by chestlib 0.1.0; leave it and train again in another folder")
 
     def write(self, name: str, value: Any) -> None:
         """Write `name`.json, atomically."""
@@ -106,12 +140,14 @@ class Run:
         Raises
         ------
         ChestlibError
-            If the folder is missing, is no run, is of another kind, or (asked for) has no checkpoint.
+            If the folder is missing, is no run or one of version 0.1.0, is of another kind, or (asked for) has no
+            checkpoint.
         """
         if not self.path.is_dir():
             raise ChestlibError(f"{self.path}: no such run folder; train one with `chestlib train`")
         if not self.settings_file.is_file():
             raise ChestlibError(f"{self.path}: not a run folder (settings.json is missing)")
+        self.refuse_old()
         about = read_json(self.settings_file)
         if not isinstance(about, dict):
             raise ChestlibError(f"{self.settings_file}: not the settings of a run; train it again in another folder")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import time
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from chestlib import devices, metrics
 from chestlib.console import Progress
 from chestlib.data import DataFolder, Record, Split, images, patient_groups, splits
 from chestlib.detections import Detections
-from chestlib.errors import ChestlibError
+from chestlib.errors import ChestlibError, Interrupted
 from chestlib.files import first_process
 from chestlib.settings import ClassifierSettings, DetectorSettings, to_json
 from chestlib.train import classifier, detector
@@ -26,7 +26,7 @@ from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.train.detector import Detector
 from chestlib.train.load import load_weights
 from chestlib.train.run import Run
-from chestlib.train.trainer import fit
+from chestlib.train.trainer import RESUME, fit
 
 Settings = ClassifierSettings | DetectorSettings
 
@@ -97,28 +97,41 @@ def train_stage(
     TooSmall
         If a part is too small to train or to score.
     ChestlibError
-        If the run folder holds another run, or the training fails in a way that the user can mend.
+        If the run folder holds another run, another process trains it, or the training fails in a way that the user
+        can mend.
+    Interrupted
+        After SIGINT or SIGTERM.
     """
     stage = STAGES[type(settings)]
     split = split or splits.default(data.train, data.test, settings.seed)
     splits.require_trainable(split, data.root)
-    about = _about(run, stage.kind, data, split, settings, profile, resume)
-    if run.finished:
-        return run
-    start = time.monotonic()
-    parts = _parts(stage, split, settings, cache or run.path.parent / "cache")
-    _begin(run, about, split)  # now that every image has been read
-    module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
-    fit(run, module, parts["train"], parts["val"], monitor=stage.monitor, resume=resume, progress=progress, **options)
-    seconds = time.monotonic() - start
+    run.refuse_old()
+    try:
+        with run.alone():
+            about = _about(run, stage.kind, data, split, settings, profile, resume)
+            if not run.finished:
+                parts = _parts(stage, split, settings, cache or run.path.parent / "cache")
+                module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
+                _begin(run, about, split)  # now that every image has been read, and the weights to start from are here
+                own: dict[str, Any] = {"monitor": stage.monitor, "resume": resume, "progress": progress}
+                fit(run, module, parts["train"], parts["val"], **own, **options)
+                _score(run, stage, module, split, parts, resamples)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{run.path}: interrupted; {RESUME}") from None
+    if not first_process():
+        sys.exit()
+    return run
+
+
+def _score(run: Run, stage: Stage, module: Any, split: Split, parts: dict[str, XrayDataset], resamples: int) -> None:
+    """Choose on val, score test, and finish the run."""
     load_weights(module, run.best)
     said = {part: stage.predict(module, parts[part]) for part in ("val", "test")}
     run.write("predictions", {part: stage.saved(getattr(split, part), said[part]) for part in said})
-    point = stage.choose(split.val, said["val"], settings)
+    point = stage.choose(split.val, said["val"], module.settings)
     run.write("operating_point", point)
-    scores = stage.score(split.test, said["test"], point, resamples, settings.seed)
-    run.write("test", {"images": len(split.test), "seconds_training": round(seconds, 1), **scores})
-    return run
+    scores = stage.score(split.test, said["test"], point, resamples, module.settings.seed)
+    run.write("test", {"images": len(split.test), "seconds_training": round(module.seconds, 1), **scores})
 
 
 def _parts(stage: Stage, split: Split, settings: Settings, cache: Path) -> dict[str, XrayDataset]:

@@ -31,7 +31,7 @@ from chestlib.train import (
     scale_boxes,
     train_stage,
 )
-from chestlib.train.load import load_checkpoint
+from chestlib.train.load import load_checkpoint, read_weights
 from chestlib.train.trainer import EpochSampler
 
 SMALL_CNN = replace(settings.QUICK.classifier, image_size=64, width=8, depth=3, epochs=3, batch_size=16)
@@ -132,11 +132,14 @@ def test_checkpoints_hold_no_code(runs: tuple[Run, Run], tmp_path: Path) -> None
         def __reduce__(self) -> tuple:
             return (Path(tmp_path / "exploded").touch, ())
 
-    torch.save({"state_dict": Bomb()}, tmp_path / "evil.ckpt")
-    (tmp_path / "half.ckpt").write_bytes(runs[0].best.read_bytes()[:5000])
-    for name in ("evil.ckpt", "half.ckpt", "none.ckpt"):
-        with pytest.raises(ChestlibError, match=name):
-            load_checkpoint(tmp_path / name)
+    for name in ("evil.ckpt", "evil.safetensors"):
+        torch.save({"state_dict": Bomb()}, tmp_path / name)
+    for whole in (runs[0].last, runs[0].best):
+        (tmp_path / f"half{whole.suffix}").write_bytes(whole.read_bytes()[:5000])
+    for suffix, read in ((".ckpt", load_checkpoint), (".safetensors", read_weights)):
+        for name in (f"evil{suffix}", f"half{suffix}", f"none{suffix}"):
+            with pytest.raises(ChestlibError, match=name):
+                read(tmp_path / name)
     assert not (tmp_path / "exploded").exists()
 
 
@@ -297,7 +300,7 @@ def test_a_run_folder_is_checked_before_use(runs: tuple[Run, Run], tmp_path: Pat
         load_classifier(runs[1])
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "settings.json").write_text('{"kind": "classifier"}')
-    with pytest.raises(ChestlibError, match=r"best\.ckpt: no checkpoint"):
+    with pytest.raises(ChestlibError, match=r"best\.safetensors: no checkpoint"):
         load_classifier(Run(tmp_path / "empty"))
 
 
@@ -312,7 +315,7 @@ def test_settings_that_fit_no_model_are_told(
     about["settings"] |= changed
     (tmp_path / "run" / "settings.json").write_text(json.dumps(about))
     with pytest.raises(
-        ChestlibError, match=r"(settings|best)\.(json|ckpt): (no model|weights of another model).*train again"
+        ChestlibError, match=r"(settings|best)\.(json|safetensors): (no model|weights of another model).*train again"
     ):
         (load_classifier, load_detector)[which](Run(tmp_path / "run"))
 
