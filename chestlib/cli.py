@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from enum import Enum
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chestlib import settings
+from chestlib import devices, settings
 from chestlib.console import bar, complain, errors
 from chestlib.errors import ChestlibError, Interrupted
 from chestlib.files import first_process
@@ -72,7 +71,7 @@ def phantom(
     from chestlib import phantom as package
 
     with bar("drawing phantoms") as tell:
-        package.write(out, train, test, size=size, seed=seed, workers=workers or os.cpu_count() or 1, progress=tell)
+        package.write(out, train, test, size=size, seed=seed, workers=workers or devices.cores(), progress=tell)
     print(f"{out}: {train} train and {test} test images")
 
 
@@ -151,6 +150,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     seed: SeedOption = 0,
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that do, with the same command on each.")] = 1,
 ) -> None:
     """Train one of the two stages; stage 1 with the tuned settings if `tune` used this run folder.
 
@@ -166,7 +166,7 @@ def train(
         chosen = own.tuned(chosen)
     data, resamples = open_data(folder), plan.resamples
     with bar(f"training {stage.value}") as tell:
-        options: dict[str, Any] = {"resume": resume, "devices": devices, "progress": tell}
+        options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
         package.train_stage(data, own, chosen, profile=profile.value, resamples=resamples, **options)
     scores = own.read("test")["scores"]
     if stage is Stage.classifier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import re
 import signal
 import sys
 import threading
@@ -29,7 +30,7 @@ from chestlib.files import first_process, write_atomically
 from chestlib.settings import FitSettings
 from chestlib.train.datasets import XrayDataset
 from chestlib.train.load import load_checkpoint
-from chestlib.train.module import StageModule
+from chestlib.train.module import StageModule, own_numbers
 from chestlib.train.run import Run
 
 RESUME = "go on with --resume (in Python: resume=True)"
@@ -169,7 +170,7 @@ def fit(
     Parameters
     ----------
     monitor : str
-        The validation figure that chooses the best checkpoint; the larger the better.
+        The validation figure that chooses the best checkpoint; the larger the better, but for a loss.
     factors : (n,) float, optional
         How often each training image is shown an epoch.
     resume : bool
@@ -201,17 +202,26 @@ def fit(
     if before.get("should_stop") or before.get("epoch", -1) + 1 >= settings.epochs:
         module.seconds = float(before.get("seconds", 0.0))
     else:
-        with _interruptible(f"{run.path}: interrupted; {RESUME if keep else 'the same command goes on'}"):
-            try:
-                trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
-            except torch.OutOfMemoryError:
-                raise ChestlibError(
-                    f"{run.path}: the device ran out of memory; lower batch_size ({settings.batch_size}) or image_size "
-                    f"({settings.image_size})"
-                ) from None
+        message = f"{run.path}: interrupted; {RESUME if keep else 'the same command goes on'}"
+        with _interruptible(message), _enough_memory(run, settings), own_numbers():
+            trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     if not first_process():
         sys.exit()
+    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     return trainer
+
+
+@contextmanager
+def _enough_memory(run: Run, settings: FitSettings) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if not re.search("out of memory|can't allocate memory", str(error)):  # a GPU's words, a CPU's
+            raise
+        raise ChestlibError(
+            f"{run.path}: the device ran out of memory; lower batch_size ({settings.batch_size}) or image_size "
+            f"({settings.image_size})"
+        ) from None
 
 
 @contextmanager
@@ -237,6 +247,8 @@ def _loaders(
         "num_workers": settings.workers,
         "collate_fn": collate,
         "generator": torch.Generator(),  # a loader must not draw from the numbers that dropout is due
+        "pin_memory": devices.device() == "cuda",
+        "persistent_workers": settings.workers > 0,  # to start them anew each epoch takes seconds
     }
     whole = len(train) >= 2 * settings.batch_size
     return DataLoader(train, sampler=sampler, drop_last=whole, **options), DataLoader(val, **options)
@@ -249,11 +261,12 @@ def _hooks(run: Run, settings: FitSettings, monitor: str, progress: Progress | N
         yield EMAWeightAveraging(decay=settings.ema)
     if keep:
         folder = run.path / "checkpoints"
+        mode = "min" if monitor.endswith("loss") else "max"
         always: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
         yield History(run.path / "metrics.csv")
-        yield Best(folder, run.best.stem, monitor=monitor, mode="max", **always)
+        yield Best(folder, run.best.stem, monitor=monitor, mode=mode, **always)
         yield ModelCheckpoint(folder, run.last.stem, **always)  # after the best, whose state it holds; every epoch
-        yield EarlyStopping(monitor, mode="max", patience=settings.patience, check_on_train_epoch_end=False)
+        yield EarlyStopping(monitor, mode=mode, patience=settings.patience, check_on_train_epoch_end=False)
 
 
 def _trainer(run: Run, settings: FitSettings, hooks: list[Callback], keep: bool, options: dict[str, Any]) -> Trainer:

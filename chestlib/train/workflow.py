@@ -25,6 +25,7 @@ from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.train.detector import Detector
 from chestlib.train.load import load_weights
+from chestlib.train.module import numbers_of
 from chestlib.train.run import Run
 from chestlib.train.trainer import RESUME, fit
 
@@ -90,7 +91,9 @@ def train_stage(
     resume : bool
         Go on with the run that is there.
     trainer_options
-        As of :func:`chestlib.train.trainer.fit`.
+        As of :func:`chestlib.train.trainer.fit`. With `num_nodes=2` each node runs this program, on a file system
+        that they share, with MASTER_ADDR, MASTER_PORT and its own NODE_RANK in its environment; all but one process
+        end with the training.
 
     Raises
     ------
@@ -103,8 +106,9 @@ def train_stage(
         After SIGINT or SIGTERM.
     """
     stage = STAGES[type(settings)]
+    numbers_of(settings.seed, 0)  # another seed is told before anything is read
     split = split or splits.default(data.train, data.test, settings.seed)
-    splits.require_trainable(split, data.root)
+    splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None))
     run.refuse_old()
     try:
         with run.alone():
