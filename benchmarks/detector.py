@@ -61,9 +61,11 @@ def build(name: str, size: int) -> nn.Module:
     """The network of a contestant, weights still random."""
     if name == "stock":
         return fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=N_CLASSES, min_size=size)
+    chosen = replace(FULL, image_size=size) if name == "full profile" else stock_settings(size)
+    model = detector.build(chosen)
+    model.settings = chosen  # they say in which precision it predicts
     if name == "full profile":
-        return detector.build(replace(FULL, image_size=size))
-    model = detector.build(stock_settings(size))
+        return model
     # Settings have one number of proposals; stock has more of them in training.
     model.rpn._pre_nms_top_n = model.rpn._post_nms_top_n = {"training": 2000, "testing": 1000}
     return model
@@ -171,7 +173,7 @@ def precision(run: Run, folder: Path) -> bool:
         for at in range(0, len(truth), 8):
             batch = torch.stack([images.image(i) for i in range(at, min(at + 8, len(truth)))])
             names = [record.file_name for record in truth[at : at + 8]]
-            found |= zip(names, find(model.model, batch, plain), strict=True)
+            found |= zip(names, find(model.model if plain else model, batch, plain), strict=True)
         scores.append(coco_scores(truth, found)["AP"])
     print(f"{run.path} on {len(truth)} images: AP {scores[0]:.4f} in float32, {scores[1]:.4f} as it runs")
     return abs(scores[0] - scores[1]) <= 0.005

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +33,7 @@ def measure(seed: int) -> dict[str, Any]:
     place = TOP / "runs" / "quality" / f"seed-{seed}"
     train, test = profile.phantom
     data = open_data(
-        phantom.write(TOP / "data" / f"phantom-seed-{seed}", train, test, seed=seed, workers=os.cpu_count() or 1)
+        phantom.write(TOP / "data" / f"phantom-seed-{seed}", train, test, seed=seed, workers=devices.cores())
     )
     split = splits.default(data.train, data.test, seed)
     cache = TOP / "data" / "cache"

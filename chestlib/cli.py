@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from enum import Enum
@@ -12,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from chestlib import settings
+from chestlib import devices, settings
 from chestlib.console import bar, complain, errors
-from chestlib.errors import ChestlibError
+from chestlib.errors import ChestlibError, Interrupted
+from chestlib.files import first_process
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
@@ -37,6 +37,10 @@ def main() -> None:
     """Run the `chestlib` command."""
     try:
         app(standalone_mode=True)
+    except Interrupted as error:
+        if first_process():  # a terminal interrupts all processes of a training
+            complain(error)
+        sys.exit(130)
     except ChestlibError as error:
         complain(error)
         sys.exit(2)
@@ -67,7 +71,7 @@ def phantom(
     from chestlib import phantom as package
 
     with bar("drawing phantoms") as tell:
-        package.write(out, train, test, size=size, seed=seed, workers=workers or os.cpu_count() or 1, progress=tell)
+        package.write(out, train, test, size=size, seed=seed, workers=workers or devices.cores(), progress=tell)
     print(f"{out}: {train} train and {test} test images")
 
 
@@ -146,6 +150,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     seed: SeedOption = 0,
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that do, with the same command on each.")] = 1,
 ) -> None:
     """Train one of the two stages; stage 1 with the tuned settings if `tune` used this run folder.
 
@@ -162,7 +167,7 @@ def train(
     with bar(f"training {stage.value}") as tell:
         if stage is Stage.classifier and own.tuned_file.is_file():
             chosen = own.tuned(chosen, identify(split, own.cache))
-        options: dict[str, Any] = {"resume": resume, "devices": devices, "progress": tell}
+        options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
         package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
     scores = own.read("test")["scores"]
     if stage is Stage.classifier:

@@ -1,9 +1,21 @@
-"""The machine that computes: which device, how many threads, which precision pays."""
+"""The machine that computes: which device, how many cores and threads, which precision pays."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chestlib.errors import ChestlibError
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+"""What a setting may ask for, by Lightning's names."""
+
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux says what a container may use."""
 
 
 def native_bf16() -> bool:
@@ -12,6 +24,8 @@ def native_bf16() -> bool:
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device() == "mps":
+        return False
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -22,36 +36,72 @@ def native_bf16() -> bool:
 
 
 def precision(name: str) -> str:
-    """Give Lightning's precision name for a settings value; `auto` is bf16 where it pays."""
-    return ("bf16-mixed" if native_bf16() else "32-true") if name == "auto" else name
+    """Give Lightning's precision name for a settings value.
+
+    `auto` is bfloat16 where the device computes it natively, float16 on a GPU with tensor cores and without bfloat16
+    (V100, T4), else float32. float16 needs a GPU: elsewhere its models compute in float32.
+
+    Raises
+    ------
+    ChestlibError
+        For another name than those of :data:`PRECISIONS`.
+    """
+    import torch
+
+    if name not in PRECISIONS:
+        raise ChestlibError(f"precision {name!r}: unknown; use one of {', '.join(PRECISIONS)}")
+    if name == "auto" and native_bf16():
+        return "bf16-mixed"
+    if name == "auto":
+        name = "16-mixed" if device() == "cuda" and torch.cuda.get_device_capability() >= (7, 0) else "32-true"
+    return "32-true" if name == "16-mixed" and device() != "cuda" else name
+
+
+def autocast(name: str) -> torch.dtype | None:
+    """Give the type in which :func:`precision` multiplies; None for float32."""
+    import torch
+
+    return {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(name))
 
 
 def cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "process_cpu_count"):
-        return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Count the cores that this process may use: of the machine, by its affinity, by its container's share of time."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        count = os.process_cpu_count() or 1
+    else:
+        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):  # control groups, version 2 and 1
+        try:
+            quota, period = " ".join((CGROUP / name).read_text() for name in names).split()
+            if int(quota) > 0:
+                count = min(count, max(1, int(quota) // int(period)))
+        except (OSError, ValueError):  # not there, or `max`
+            continue
+    return count
 
 
 def use_threads(most: int = 8) -> int:
     """Set torch's threads to the cores, at most `most`: the sums of a convolution depend on their number."""
     import torch
 
-    torch.set_num_threads(min(most, os.cpu_count() or 1))
+    torch.set_num_threads(min(most, cores()))
     return torch.get_num_threads()
 
 
 def device() -> str:
-    """Choose `cuda` where there is a GPU, else `cpu`."""
+    """Choose `cuda` where there is an NVIDIA GPU, `mps` where there is Apple's, else `cpu`."""
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def name() -> str:
     """Name the GPU, or the CPU threads in use."""
     import torch
 
-    return torch.cuda.get_device_name() if device() == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    kind = device()
+    if kind == "cuda":
+        return torch.cuda.get_device_name()
+    return "Apple GPU" if kind == "mps" else f"CPU, {torch.get_num_threads()} threads"

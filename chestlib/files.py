@@ -90,7 +90,11 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 
 def first_process() -> bool:
     """Tell the process that writes and speaks from the others, which a training on several devices starts."""
-    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    if rank := os.environ.get("RANK"):  # of torchrun, over all nodes
+        return rank == "0"
+    # Lightning's launcher tells the node (torchrun calls it a group) and the rank in it, Slurm the rank over all nodes.
+    ranks = ("NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

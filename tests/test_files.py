@@ -123,11 +123,24 @@ def test_a_copy_cut_short_is_not_there(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("ranks", "first"), [({}, True), ({"LOCAL_RANK": "1"}, False), ({"RANK": "0", "LOCAL_RANK": "1"}, True)]
+    ("ranks", "first"),
+    [
+        ("", True),
+        ("LOCAL_RANK=0 NODE_RANK=0", True),  # Lightning's launcher
+        ("LOCAL_RANK=1 NODE_RANK=0", False),
+        ("NODE_RANK=1", False),  # the second node, before and after Lightning has started its processes
+        ("LOCAL_RANK=0 NODE_RANK=1", False),
+        ("GROUP_RANK=1 LOCAL_RANK=0", False),
+        ("RANK=0 LOCAL_RANK=0 GROUP_RANK=0", True),  # torchrun
+        ("RANK=4 LOCAL_RANK=0 GROUP_RANK=1", False),
+        ("SLURM_PROCID=0 SLURM_LOCALID=0", True),
+        ("SLURM_PROCID=8 SLURM_LOCALID=0", False),
+        ("SLURM_PROCID=0 LOCAL_RANK=1 NODE_RANK=0", False),  # Lightning's launcher in an interactive Slurm shell
+    ],
 )
-def test_one_process_of_a_training_writes(monkeypatch: pytest.MonkeyPatch, ranks: dict[str, str], first: bool) -> None:
-    for name in ("RANK", "LOCAL_RANK"):
+def test_one_process_of_a_training_writes(monkeypatch: pytest.MonkeyPatch, ranks: str, first: bool) -> None:
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
-    for name, rank in ranks.items():
-        monkeypatch.setenv(name, rank)
+    for setting in ranks.split():
+        monkeypatch.setenv(*setting.split("="))
     assert files.first_process() is first

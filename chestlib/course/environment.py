@@ -41,8 +41,9 @@ def rows() -> list[Row]:
             found.append(Row(name, "not installed; run `make env`", False))
     try:
         found.append(Row("device", devices.name()))
-        found.append(Row("threads", f"{devices.use_threads()} of {os.cpu_count()} cores"))
-        found.append(Row("bfloat16", "in hardware" if devices.native_bf16() else "not in hardware; float32 is used"))
+        found.append(Row("threads", f"{devices.use_threads()} of {devices.cores()} cores"))
+        found.append(Row("bfloat16", "in hardware" if devices.native_bf16() else "not in hardware"))
+        found.append(Row("precision", devices.precision("auto")))
     except ImportError as error:
         found.append(Row("device", f"torch does not import: {error}", False))
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chestlib
-from chestlib import settings
+from chestlib import devices, settings
 from chestlib.console import Progress, relay
 from chestlib.data import DataFolder, annotations_digest, digest, identify, open_data, splits
 from chestlib.errors import ChestlibError
@@ -224,5 +224,5 @@ def phantom(profile: settings.Profile, progress: Progress | None = None) -> Data
     data_folder().mkdir(parents=True, exist_ok=True)
     train, test = profile.phantom
     with FileLock(data_folder() / f".{folder.name}.lock"), relay("phantom", "drawing the phantom") as tell:
-        package.write(folder, train, test, workers=os.cpu_count() or 1, progress=progress or tell)
+        package.write(folder, train, test, workers=devices.cores(), progress=progress or tell)
     return open_data(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chestlib import devices
 from chestlib.console import Progress
 from chestlib.data import images
 from chestlib.data.annotations import Problem, Reading, Record, number
@@ -97,7 +97,7 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
             raise
         return CheckReport(None, [Problem("error", file, None, message)])
     records = data.records
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(devices.cores()) as pool:
         looks = []
         for look in pool.map(_look_at, [record.path for record in records]):
             looks.append(look)

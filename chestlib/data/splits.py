@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from chestlib.data.annotations import Record
 from chestlib.data.patients import patient_groups
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
+from chestlib.settings import SPECIFICITY_FLOOR
 
 SMALLEST = 40
 """Training images below which nothing is learnt that deserves a figure."""
@@ -103,21 +105,39 @@ class TooSmall(ChestlibError):
     """A part of the data is too small to train or to score."""
 
 
-def require_trainable(split: Split, where: object) -> None:
+def normals_for(floor: float) -> int:
+    """Count the normal images that a specificity floor needs: n of them show specificity in steps of 1/n."""
+    return math.ceil(1 / (1 - floor) - 1e-9) if floor < 1 else 1
+
+
+def require_trainable(split: Split, where: object, floor: float | None = SPECIFICITY_FLOOR) -> None:
     """Check that a training could teach and show something.
+
+    Parameters
+    ----------
+    floor : float, optional
+        The specificity that stage 1 must keep on val; None for stage 2, which has none.
 
     Raises
     ------
     TooSmall
-        With the counts: `SMALLEST` images to train, and two of each class in train and val.
+        With the counts: `SMALLEST` images to train, two of each class in train and val, of normal ones as many in val
+        as the floor needs, and in test one of each class; for stage 2 a diseased one will do.
     """
-    for part, records, least in (("train", split.train, SMALLEST), ("val", split.val, 4), ("test", split.test, 1)):
+    normals = 2 if floor is None else max(2, normals_for(floor))
+    for part, records, size, least in (
+        ("train", split.train, SMALLEST, (2, 2)),
+        ("val", split.val, 4, (normals, 2)),
+        ("test", split.test, 1, (floor is not None, 1)),
+    ):
         diseased = sum(record.diseased for record in records)
         normal = len(records) - diseased
-        if len(records) < least or (part != "test" and min(normal, diseased) < 2):
+        if len(records) < size or normal < least[0] or diseased < least[1]:
+            need = f"{size} images, " if size > sum(least) else ""
+            need += f"{least[0]:d} normal and {least[1]} diseased"
             raise TooSmall(
                 f"{where}: {normal} normal and {diseased} diseased images are present for the {part} part, too few to "
-                f"{'train' if part == 'train' else 'score'}; complete the data (`chestlib fetch`)"
+                f"{'train' if part == 'train' else 'score'} (at least {need}); complete the data (`chestlib fetch`)"
             )
 
 

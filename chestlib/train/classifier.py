@@ -22,9 +22,9 @@ from torch import nn
 
 from chestlib.data import Record
 from chestlib.errors import ChestlibError
-from chestlib.metrics import binary_scores, threshold_at_floor
+from chestlib.metrics import binary_scores, partial_auroc, threshold_at_floor
 from chestlib.settings import ClassifierSettings
-from chestlib.train.module import StageModule
+from chestlib.train.module import StageModule, first_numbers, predicting
 
 
 def convolution(inside: int, outside: int, size: int = 3, stride: int = 1, pool: bool = False) -> list[nn.Module]:
@@ -63,10 +63,13 @@ class SimpleCNN(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(b, 1, H, W) float32 in [0, 1] to (b,) logits."""
-        features = self.blocks((image - 0.5) * 4)
+        features = self.blocks((image - 0.5) * 4).float()
         # The mean sees the whole chest, the maximum a single small lesion.
         pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
-        return self.head(pooled).squeeze(1)
+        # In float32: a logit of bfloat16 has eight bits, so many images would share one probability, and neither
+        # the threshold nor the ROC curve could tell them apart. It costs nothing: 256 products an image.
+        with torch.autocast(image.device.type, enabled=False):
+            return self.head(pooled).squeeze(1)
 
 
 def shapes(model: SimpleCNN, image_size: int = 224) -> list[dict[str, object]]:
@@ -105,7 +108,9 @@ class Classifier(StageModule):
                 f"image_size {settings.image_size}: too small for {settings.depth} blocks; each halves it"
             )
         self.floor = settings.specificity_floor
-        self.model = SimpleCNN(settings.width, settings.depth, settings.dropout).to(memory_format=torch.channels_last)
+        with first_numbers(settings.seed):
+            model = SimpleCNN(settings.width, settings.depth, settings.dropout)
+        self.model = model.to(memory_format=torch.channels_last)
         self.loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(float(pos_weight)))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -137,9 +142,9 @@ class Classifier(StageModule):
 def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) -> dict[str, float]:
     """Score at the best threshold that keeps the specificity floor; all 0 while a sanity pass sees one class."""
     if truth.all() or not truth.any():
-        return dict.fromkeys(("recall", "precision", "f1", "accuracy", "specificity", "auroc"), 0.0)
+        return dict.fromkeys(("recall", "precision", "f1", "accuracy", "specificity", "auroc", "pauroc"), 0.0)
     point = threshold_at_floor(truth, probability, floor)
-    return binary_scores(truth, probability, point.threshold)
+    return binary_scores(truth, probability, point.threshold) | {"pauroc": partial_auroc(truth, probability, floor)}
 
 
 def pos_weight(records: Sequence[Record]) -> float:
@@ -148,7 +153,10 @@ def pos_weight(records: Sequence[Record]) -> float:
     return (len(records) - diseased) / max(1, diseased)
 
 
-@torch.no_grad()
 def probabilities(model: nn.Module, images: torch.Tensor) -> np.ndarray:
-    """Compute disease probabilities (b,) float32 of images (b, 1, H, W) float32 in [0, 1], at the model's size."""
-    return torch.sigmoid(model(images).float()).cpu().numpy()
+    """Compute disease probabilities (b,) float32 of images (b, 1, H, W) float32 in [0, 1], at the model's size.
+
+    Device and precision are those of :func:`chestlib.train.module.predicting`.
+    """
+    with predicting(model, images.device) as device:
+        return torch.sigmoid(model(images.to(device)).float()).cpu().numpy()

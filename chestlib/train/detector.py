@@ -6,9 +6,9 @@ repeated to three channels here, at the door of the model, and nowhere else.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,13 +25,12 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 
 from chestlib.data import Record
 from chestlib.detections import Detections
-from chestlib.devices import native_bf16
 from chestlib.errors import ChestlibError
 from chestlib.findings import N_CLASSES
 from chestlib.metrics import coco_scores
 from chestlib.settings import DetectorSettings
 from chestlib.train.datasets import Target
-from chestlib.train.module import StageModule
+from chestlib.train.module import StageModule, first_numbers, predicting
 from chestlib.train.roi_align import RoIAlign
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -44,8 +43,11 @@ TRUNKS = {
 }
 """Block and number of blocks a layer: He et al., arXiv:1512.03385, table 1; resnet10 halves resnet18."""
 
-COCO_WIDTHS = ("resnet50", 256, 1024)
-"""Trunk, fpn_channels and head_units of the published detector."""
+COCO_WIDTHS = ("resnet50", 256, 1024, 3)
+"""Trunk, fpn_channels, head_units and number of anchor_ratios of the published detector."""
+
+ANEW = "roi_heads.box_predictor."
+"""The one part that published weights leave out: COCO has other classes."""
 
 
 class GreyFasterRCNN(FasterRCNN):
@@ -85,7 +87,8 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
     Raises
     ------
     ChestlibError
-        For an unknown trunk or weights, or COCO weights with other widths than the stock's.
+        For an unknown trunk or weights, COCO weights with other widths than the stock's, or published weights that
+        cannot be had or do not fit.
     """
     _check(settings)
     channels, levels = settings.fpn_channels, ["0", "1", "2", "3"]
@@ -126,8 +129,9 @@ def _check(settings: DetectorSettings) -> None:
         raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
     if len(settings.anchor_sizes) != 5:
         raise ChestlibError(f"anchor_sizes: {len(settings.anchor_sizes)} given; need five, one a pyramid level")
-    if settings.weights == "coco" and (settings.trunk, settings.fpn_channels, settings.head_units) != COCO_WIDTHS:
-        raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256 and head_units 1024")
+    widths = (settings.trunk, settings.fpn_channels, settings.head_units, len(settings.anchor_ratios))
+    if settings.weights == "coco" and widths != COCO_WIDTHS:
+        raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256, head_units 1024, 3 anchor_ratios")
 
 
 def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -> BackboneWithFPN:
@@ -151,18 +155,23 @@ def _float32(module: nn.Module, inputs: Any, outputs: Any) -> Any:
 
 
 def _download(model: nn.Module, weights: Any) -> None:
-    """Load what fits of published weights; the ten findings' predictor starts anew. Offline: a clear notice."""
+    """Load published weights, all but the findings' predictor, which starts anew."""
+    random = "or train from random weights with --set weights=none"
     try:
-        state = weights.get_state_dict(progress=False, check_hash=True)
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # urllib, ssl and socket errors have no common ground below Exception
-        warnings.warn(
-            f"{weights.url}: not reachable ({error}); training starts from random weights. "
-            "Put the file into ~/.cache/torch/hub/checkpoints to use it offline",
-            stacklevel=3,
-        )
-        return
-    own = model.state_dict()
-    model.load_state_dict({k: v for k, v in state.items() if k in own and own[k].shape == v.shape}, strict=False)
+        place = Path(torch.hub.get_dir(), "checkpoints")
+        raise ChestlibError(
+            f"{weights.url}: cannot be had ({error}); put the file into {place} to use it offline, {random}"
+        ) from None
+    try:
+        # Not only the names that the model has: torchvision knows the old names of a published file.
+        kept = {name: value for name, value in state.items() if not name.startswith(ANEW)}
+        left = [name for name in model.load_state_dict(kept, strict=False).missing_keys if not name.startswith(ANEW)]
+    except RuntimeError as error:  # of other shapes
+        left = [str(error).splitlines()[-1].strip()]
+    if left:
+        raise ChestlibError(f"{weights.url}: not the weights of this model ({left[0]}); remove the file, {random}")
 
 
 class Detector(StageModule):
@@ -170,7 +179,8 @@ class Detector(StageModule):
 
     def __init__(self, settings: DetectorSettings, pretrained: bool = True) -> None:
         super().__init__(settings)
-        self.model = build(settings, pretrained)
+        with first_numbers(settings.seed):
+            self.model = build(settings, pretrained)
 
     def forward(self, images: Sequence[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
         """Detect, in pixels of the resized images."""
@@ -212,9 +222,8 @@ class Detector(StageModule):
             self.log(f"val_{name}", scores[name] or 0.0, sync_dist=True)
 
 
-@torch.inference_mode()
 def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]]) -> list[Detections]:
-    """Detect, in original pixels.
+    """Detect, in original pixels; device and precision as :func:`chestlib.train.module.predicting` says.
 
     Parameters
     ----------
@@ -224,8 +233,8 @@ def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tup
         Of the original images, pixels.
     """
     side = [(image.shape[-1], image.shape[-2]) for image in images]
-    with torch.autocast(images[0].device.type, torch.bfloat16, enabled=native_bf16()):
-        outputs = model(list(images))
+    with predicting(model, images[0].device) as device:
+        outputs = model([image.to(device) for image in images])
     return [
         Detections.from_torchvision(output, (size[0] / own[0], size[1] / own[1]))
         for output, size, own in zip(outputs, sizes, side, strict=True)

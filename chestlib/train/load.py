@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import safetensors.torch
 import torch
 from lightning.pytorch import LightningModule
 
@@ -22,35 +24,61 @@ M = TypeVar("M", Classifier, Detector)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint as a dict of tensors and plain values (weights_only=True).
+    """Read last.ckpt as a dict of tensors and plain values (weights_only=True).
 
     Raises
     ------
     ChestlibError
         If the file is missing, broken, or holds anything but weights.
     """
-    try:
+    with _told(path):
         # torch 2.5 executes code from its oldest format, a tar archive, for all weights_only (CVE-2025-32434).
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("constants.pkl") for name in archive.namelist()):
                 raise ValueError("TorchScript: a program")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        sound = all(torch.isfinite(weight).all() for weight in state["state_dict"].values())
-    except FileNotFoundError:
-        raise ChestlibError(f"{path}: no such checkpoint; finish the training first") from None
-    except Exception as error:  # a broken file raises anything from KeyError to UnpicklingError
-        raise ChestlibError(
-            f"{path}: not a readable checkpoint ({type(error).__name__}); remove it and train again"
-        ) from None
-    if not sound:
-        raise ChestlibError(f"{path}: has weights that are no numbers; remove it and train again")
+        _require_numbers(path, state["state_dict"])
     return state
 
 
-def load_weights(module: LightningModule, path: Path) -> None:
-    """Give `module` the weights of a checkpoint, and set it to evaluation mode."""
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read best.safetensors: the weights by name, on the CPU.
+
+    Raises
+    ------
+    ChestlibError
+        If the file is missing or broken.
+    """
+    with _told(path):
+        weights = safetensors.torch.load(path.read_bytes())
+        _require_numbers(path, weights)
+    return weights
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Make one line of whatever a file that is no checkpoint raises, from KeyError to UnpicklingError."""
     try:
-        module.load_state_dict(load_checkpoint(path)["state_dict"])
+        yield
+    except FileNotFoundError:
+        raise ChestlibError(f"{path}: no such checkpoint; finish the training first") from None
+    except ChestlibError:
+        raise
+    except Exception as error:
+        raise ChestlibError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); remove it and train again"
+        ) from None
+
+
+def _require_numbers(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    if not all(torch.isfinite(weight).all() for weight in weights.values()):
+        raise ChestlibError(f"{path}: has weights that are no numbers; remove it and train again")
+
+
+def load_weights(module: LightningModule, path: Path) -> None:
+    """Give `module` the weights of best.safetensors, and set it to evaluation mode."""
+    try:
+        module.load_state_dict(read_weights(path))
     except RuntimeError:
         raise ChestlibError(f"{path}: weights of another model than settings.json describes; train again") from None
     module.eval()
@@ -70,7 +98,7 @@ def load_detector(run: Run) -> tuple[Detector, dict[str, float]]:
 
 def _load(run: Run, kind: str, settings: type[S], build: Callable[[S], M]) -> M:
     chosen = run.require(kind, checkpoint=True).settings(settings)
-    state = load_checkpoint(run.best)["state_dict"]
+    state = read_weights(run.best)
     try:
         with torch.device("meta"):  # no memory is taken for a model that the weights do not fill
             shapes = {name: value.shape for name, value in build(chosen).state_dict().items()}

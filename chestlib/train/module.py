@@ -1,14 +1,20 @@
-"""What both Lightning modules share: optimiser, learning-rate schedule, seeding by epoch, and a stop on NaN."""
+"""What both Lightning modules share: optimiser, schedule, random numbers, how a model predicts, and a stop on NaN."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
-from lightning.pytorch import LightningModule, seed_everything
+from lightning.pytorch import LightningModule
+from torch import nn
 
+from chestlib import devices
 from chestlib.errors import ChestlibError
 from chestlib.settings import FitSettings
 
@@ -21,6 +27,58 @@ def warmup_cosine(step: int, total: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, total - rise))))
 
 
+def numbers_of(seed: int, epoch: int) -> int:
+    """Make a seed for torch of a run's seed, 0 to 2**32 - 1, and an epoch; -1 is for the first weights.
+
+    Raises
+    ------
+    ChestlibError
+        For another seed.
+    """
+    if not 0 <= seed < 2**32:
+        raise ChestlibError(f"seed {seed}: expected a whole number from 0 to 2**32 - 1")
+    # Not seed + epoch: seed 1 would repeat what seed 0 did an epoch earlier.
+    return int(np.random.SeedSequence([seed, epoch + 1]).generate_state(1, np.uint64)[0])
+
+
+@contextmanager
+def first_numbers(seed: int) -> Iterator[None]:
+    """Draw first weights from the seed alone, and give the caller's numbers back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(numbers_of(seed, -1))  # torch.manual_seed would seed the GPUs too
+        yield
+
+
+@contextmanager
+def own_numbers() -> Iterator[None]:
+    """Give the caller's random numbers back, Python's, NumPy's and torch's, whatever is drawn and seeded meanwhile."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # the caller's, not ours
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if torch.cuda.is_available() else []):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def predicting(model: nn.Module, device: torch.device) -> Iterator[torch.device]:
+    """Predict as the training validated: on the module's device, in the precision of its settings.
+
+    A bare network, as a notebook builds one, stays on `device`, that of the images, and computes in float32.
+
+    Yields
+    ------
+    torch.device
+        Where the images must be.
+    """
+    device = getattr(model, "device", device)
+    settings = getattr(model, "settings", None)
+    kind = devices.autocast(settings.precision) if settings else None
+    with torch.inference_mode(), torch.autocast(device.type, kind, enabled=kind is not None):
+        yield device
+
+
 class StageModule(LightningModule):
     """AdamW with warm-up and cosine; one seed an epoch, so that a resumed training repeats the uninterrupted one."""
 
@@ -28,13 +86,29 @@ class StageModule(LightningModule):
         super().__init__()
         self.settings = settings
         self.seen: dict[str, Any] = {}
-        # The first weights belong to the seed too.
-        seed_everything(settings.seed, workers=True, verbose=False)
+        self.seconds = 0.0
+        """Of training, what was resumed included."""
+
+    def on_fit_start(self) -> None:
+        """Start the clock where the resumed training had stopped it."""
+        self.start = time.monotonic() - self.seconds
+
+    def on_train_epoch_end(self) -> None:
+        """Read the clock; the checkpoint is written next."""
+        self.seconds = time.monotonic() - self.start
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what resuming needs beside Lightning's own."""
+        checkpoint["seconds"], checkpoint["should_stop"] = self.seconds, self.trainer.should_stop
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the seconds back."""
+        self.seconds = float(checkpoint.get("seconds", 0.0))
 
     def on_train_epoch_start(self) -> None:
         """Seed the epoch."""
         # Dropout and region sampling depend on seed and epoch alone; the sampler sees to the images.
-        seed_everything(self.settings.seed * 10_007 + self.current_epoch, workers=True, verbose=False)
+        torch.manual_seed(numbers_of(self.settings.seed, self.current_epoch))
 
     def all_seen(self) -> dict[str, Any]:
         """Gather what the validation steps of all processes put into `seen`, by file name, and forget it.
@@ -57,7 +131,8 @@ class StageModule(LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=settings.learning_rate,
-            fused=settings.precision != "16-mixed",
+            # Not where float16 gradients are scaled, nor on Apple's GPUs, which older versions of torch cannot fuse.
+            fused=devices.precision(settings.precision) != "16-mixed" and devices.device() != "mps",
             betas=(0.9, 0.99),  # .999 remembers a thousand steps: as many as a quick training has
         )
         total = int(self.trainer.estimated_stepping_batches)

@@ -2,7 +2,7 @@
 
 settings.json      kind, settings, data and its identity, versions, device
 split.json         file names of the train, val and test part
-checkpoints/       last.ckpt (to resume from), best.ckpt (to use)
+checkpoints/       last.ckpt (all that resuming needs), best.safetensors (the weights to predict with)
 metrics.csv        one line an epoch
 predictions.json   what the best checkpoint says of val and test
 operating_point.json   thresholds, chosen on val
@@ -11,14 +11,17 @@ test.json          the scores on test, used once; written last, so a run that ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
 
 import chestlib
 from chestlib.data import DataFolder, Identity, Record, Split, annotations_digest, identify
 from chestlib.errors import ChestlibError
-from chestlib.files import read_json, write_json
+from chestlib.files import first_process, read_json, write_json
 from chestlib.findings import FINDINGS
 from chestlib.settings import ClassifierSettings, from_json, to_json
 
@@ -81,13 +84,38 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The checkpoint to predict with."""
-        return self.path / "checkpoints" / "best.ckpt"
+        """The weights to predict with."""
+        return self.path / "checkpoints" / "best.safetensors"
 
     @property
     def finished(self) -> bool:
         """True once the scores on test are there; they are written last."""
         return (self.path / "test.json").is_file()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second training out, as long as this one goes on; the system frees the lock of a killed process.
+
+        Raises
+        ------
+        ChestlibError
+            If another process trains this run.
+        """
+        if not first_process():  # the processes of one training share it
+            yield
+            return
+        folder = self.path.resolve()
+        lock = FileLock(folder.with_name(f".{folder.name}.lock"))  # beside it: a refused training leaves no folder
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ChestlibError(
+                f"{self.path}: another process trains this run; wait for it, or name another folder"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def write(self, name: str, value: Any) -> None:
         """Write `name`.json, atomically."""
@@ -180,7 +208,8 @@ class Run:
         Raises
         ------
         ChestlibError
-            If the folder is missing, is no run, is of another kind, or (asked for) has no checkpoint.
+            If the folder is missing, is no run or one of version 0.1.0, is of another kind, or (asked for) has no
+            checkpoint.
         """
         if not self.path.is_dir():
             raise ChestlibError(f"{self.path}: no such run folder; train one with `chestlib train`")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
@@ -20,13 +25,15 @@ from torch.utils.data import DataLoader, Sampler
 
 from chestlib import devices
 from chestlib.console import Progress
-from chestlib.errors import ChestlibError
-from chestlib.files import write_atomically
+from chestlib.errors import ChestlibError, Interrupted
+from chestlib.files import first_process, write_atomically
 from chestlib.settings import FitSettings
 from chestlib.train.datasets import XrayDataset
 from chestlib.train.load import load_checkpoint
-from chestlib.train.module import StageModule
+from chestlib.train.module import StageModule, own_numbers
 from chestlib.train.run import Run
+
+RESUME = "go on with --resume (in Python: resume=True)"
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -96,17 +103,38 @@ class History(Callback):
         self.rows = list(state["rows"])
 
 
+class Best(ModelCheckpoint):
+    """The weights of the best epoch, the averaged ones where weights are averaged.
+
+    Not `save_weights_only`: Lightning would then leave out the callback that puts the averaged weights in.
+    """
+
+    FILE_EXTENSION = ".safetensors"
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the best score back, also in a run folder that was moved: Lightning keeps it by its path."""
+        path = str(Path(self.dirpath or "", f"{self.filename}{self.FILE_EXTENSION}"))
+        moved = {name: path for name in ("best_model_path", "kth_best_model_path") if state[name]}
+        scores = dict.fromkeys(moved.values(), state["best_model_score"])
+        super().load_state_dict({**state, **moved, "best_k_models": scores, "dirpath": self.dirpath})
+
+
 class WholeFiles(TorchCheckpointIO):
-    """Checkpoints written as all files are.
+    """Checkpoints written as all files are, of the best epoch the weights alone.
 
     Lightning writes them to the scratch disk and moves them: across disks that is a copy, half done after a kill.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint whole or not at all."""
+        path = Path(path)
+        if path.suffix == Best.FILE_EXTENSION:
+            weights = checkpoint["state_dict"].items()
+            write_atomically(path, safetensors.torch.save({name: weight.contiguous() for name, weight in weights}))
+            return
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        write_atomically(Path(path), content.getvalue())
+        write_atomically(path, content.getvalue())
 
 
 class ProgressCallback(Callback):
@@ -142,11 +170,12 @@ def fit(
     Parameters
     ----------
     monitor : str
-        The validation figure that chooses the best checkpoint; the larger the better.
+        The validation figure that chooses the best checkpoint; the larger the better, but for a loss.
     factors : (n,) float, optional
         How often each training image is shown an epoch.
     resume : bool
-        Go on from checkpoints/last.ckpt when it is there: the result is that of an uninterrupted training.
+        Go on from checkpoints/last.ckpt when it is there: the result is that of an uninterrupted training. One that
+        had ended, by its epochs or its patience, is not trained any further.
     keep : bool
         False writes nothing (a trial of a study).
     trainer_options
@@ -156,7 +185,9 @@ def fit(
     Raises
     ------
     ChestlibError
-        For a checkpoint that cannot be read, a loss that is not a number, memory that ran out, or an interruption.
+        For a checkpoint that cannot be read, a loss that is not a number, or memory that ran out.
+    Interrupted
+        After SIGINT or SIGTERM; the next interrupt works as before.
     """
     settings = module.settings
     _quiet()
@@ -165,22 +196,45 @@ def fit(
     hooks = [*callbacks, *_hooks(run, settings, monitor, progress, keep)]
     trainer = _trainer(run, settings, hooks, keep, trainer_options)
     checkpoint = run.last if resume and run.last.is_file() else None
-    if checkpoint:
-        load_checkpoint(checkpoint)  # a broken one is told before anything is touched
+    before = load_checkpoint(checkpoint) if checkpoint else {}  # a broken one is told before anything is touched
     for half in run.best.parent.glob(".*.part"):  # what a killed training was writing, as large as a checkpoint
         half.unlink(missing_ok=True)
+    if before.get("should_stop") or before.get("epoch", -1) + 1 >= settings.epochs:
+        module.seconds = float(before.get("seconds", 0.0))
+    else:
+        message = f"{run.path}: interrupted; {RESUME if keep else 'the same command goes on'}"
+        with _interruptible(message), _enough_memory(run, settings), own_numbers():
+            trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    if not first_process():
+        sys.exit()
+    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
+    return trainer
+
+
+@contextmanager
+def _enough_memory(run: Run, settings: FitSettings) -> Iterator[None]:
     try:
-        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
-    except torch.OutOfMemoryError:
+        yield
+    except RuntimeError as error:
+        if not re.search("out of memory|can't allocate memory", str(error)):  # a GPU's words, a CPU's
+            raise
         raise ChestlibError(
             f"{run.path}: the device ran out of memory; lower batch_size ({settings.batch_size}) or image_size "
             f"({settings.image_size})"
         ) from None
-    if trainer.interrupted:
-        raise ChestlibError(f"{run.path}: training interrupted; go on with --resume")
-    if not trainer.is_global_zero:
-        sys.exit()
-    return trainer
+
+
+@contextmanager
+def _interruptible(message: str) -> Iterator[None]:
+    """Make one line of an interrupt; Lightning exits then, and leaves the signal ignored."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise Interrupted(message) from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 def _loaders(
@@ -193,6 +247,8 @@ def _loaders(
         "num_workers": settings.workers,
         "collate_fn": collate,
         "generator": torch.Generator(),  # a loader must not draw from the numbers that dropout is due
+        "pin_memory": devices.device() == "cuda",
+        "persistent_workers": settings.workers > 0,  # to start them anew each epoch takes seconds
     }
     whole = len(train) >= 2 * settings.batch_size
     return DataLoader(train, sampler=sampler, drop_last=whole, **options), DataLoader(val, **options)
@@ -205,11 +261,12 @@ def _hooks(run: Run, settings: FitSettings, monitor: str, progress: Progress | N
         yield EMAWeightAveraging(decay=settings.ema)
     if keep:
         folder = run.path / "checkpoints"
+        mode = "min" if monitor.endswith("loss") else "max"
         always: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
         yield History(run.path / "metrics.csv")
-        yield ModelCheckpoint(folder, "best", monitor=monitor, mode="max", **always)
-        yield ModelCheckpoint(folder, "last", **always)  # after the best, whose state it holds; every epoch
-        yield EarlyStopping(monitor, mode="max", patience=settings.patience, check_on_train_epoch_end=False)
+        yield Best(folder, run.best.stem, monitor=monitor, mode=mode, **always)
+        yield ModelCheckpoint(folder, run.last.stem, **always)  # after the best, whose state it holds; every epoch
+        yield EarlyStopping(monitor, mode=mode, patience=settings.patience, check_on_train_epoch_end=False)
 
 
 def _trainer(run: Run, settings: FitSettings, hooks: list[Callback], keep: bool, options: dict[str, Any]) -> Trainer:
@@ -234,6 +291,6 @@ def _quiet() -> None:
     """Lightning's advice goes to nobody: what a user must know, chestlib says itself."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     for text in (".*does not have many workers.*", ".*Checkpoint directory.*exists.*", ".*number of training batches.*",
-                 ".*isinstance.*LeafSpec.*", ".*`training_step` returned `None`.*",
+                 ".*dirpath has changed.*", ".*isinstance.*LeafSpec.*", ".*`training_step` returned `None`.*",
                  ".*could not find the monitored key.*"):  # fmt: skip
         warnings.filterwarnings("ignore", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import time
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from chestlib import devices, metrics
 from chestlib.console import Progress
 from chestlib.data import DataFolder, Identity, Record, Split, identify, patient_groups, splits
 from chestlib.detections import Detections
-from chestlib.errors import ChestlibError
+from chestlib.errors import ChestlibError, Interrupted
 from chestlib.files import first_process
 from chestlib.settings import ClassifierSettings, DetectorSettings, to_json
 from chestlib.train import classifier, detector
@@ -25,8 +25,9 @@ from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.train.detector import Detector
 from chestlib.train.load import load_weights
+from chestlib.train.module import numbers_of
 from chestlib.train.run import Run
-from chestlib.train.trainer import fit
+from chestlib.train.trainer import RESUME, fit
 
 Settings = ClassifierSettings | DetectorSettings
 
@@ -89,36 +90,51 @@ def train_stage(
     resume : bool
         Go on with the run that is there.
     trainer_options
-        As of :func:`chestlib.train.trainer.fit`.
+        As of :func:`chestlib.train.trainer.fit`. With `num_nodes=2` each node runs this program, on a file system
+        that they share, with MASTER_ADDR, MASTER_PORT and its own NODE_RANK in its environment; all but one process
+        end with the training.
 
     Raises
     ------
     TooSmall
         If a part is too small to train or to score.
     ChestlibError
-        If the run folder holds another run, or the training fails in a way that the user can mend.
+        If the run folder holds another run, another process trains it, or the training fails in a way that the user
+        can mend.
+    Interrupted
+        After SIGINT or SIGTERM.
     """
     stage = STAGES[type(settings)]
+    numbers_of(settings.seed, 0)  # another seed is told before anything is read
     split = split or splits.default(data.train, data.test, settings.seed)
-    splits.require_trainable(split, data.root)
+    splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None))
     cache = cache or run.cache
-    about = _about(run, stage.kind, data, split, identify(split, cache), settings, resume)
-    if run.finished:
-        return run
-    start = time.monotonic()
-    parts = _parts(stage, split, settings, cache)
-    _begin(run, about, split)  # now that every image has been read
-    module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
-    fit(run, module, parts["train"], parts["val"], monitor=stage.monitor, resume=resume, progress=progress, **options)
-    seconds = time.monotonic() - start
+    try:
+        with run.alone():
+            about = _about(run, stage.kind, data, split, identify(split, cache), settings, resume)
+            if not run.finished:
+                parts = _parts(stage, split, settings, cache)
+                module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
+                _begin(run, about, split)  # now that every image has been read, and the weights to start from are here
+                own: dict[str, Any] = {"monitor": stage.monitor, "resume": resume, "progress": progress}
+                fit(run, module, parts["train"], parts["val"], **own, **options)
+                _score(run, stage, module, split, parts, resamples)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{run.path}: interrupted; {RESUME}") from None
+    if not first_process():
+        sys.exit()
+    return run
+
+
+def _score(run: Run, stage: Stage, module: Any, split: Split, parts: dict[str, XrayDataset], resamples: int) -> None:
+    """Choose on val, score test, and finish the run."""
     load_weights(module, run.best)
     said = {part: stage.predict(module, parts[part]) for part in ("val", "test")}
     run.write("predictions", {part: stage.saved(getattr(split, part), said[part]) for part in said})
-    point = stage.choose(split.val, said["val"], settings)
+    point = stage.choose(split.val, said["val"], module.settings)
     run.write("operating_point", point)
-    scores = stage.score(split.test, said["test"], point, resamples, settings.seed)
-    run.write("test", {"images": len(split.test), "seconds_training": round(seconds, 1), **scores})
-    return run
+    scores = stage.score(split.test, said["test"], point, resamples, module.settings.seed)
+    run.write("test", {"images": len(split.test), "seconds_training": round(module.seconds, 1), **scores})
 
 
 def _parts(stage: Stage, split: Split, settings: Settings, cache: Path) -> dict[str, XrayDataset]:
@@ -137,9 +153,10 @@ def _about(
     """Describe the run; a resumed run must be the same one."""
     of = {"chestlib": chestlib.__version__, "identity": identity._asdict(), "settings": to_json(settings)}
     if run.settings_file.is_file() and first_process():  # the other processes join a run that has begun
+        run.require(kind)
         if not resume:
             raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
-        run.require(kind).require_same(**of)
+        run.require_same(**of)
     return {
         "kind": kind,
         **of,

@@ -90,3 +90,36 @@ def test_very_few_images(n, val):
     few = [Record(f"{i}.png", patient=str(i), path=Path(f"{i}.png")) for i in range(n)]
     split = splits.patient_clean(few, [])
     assert (len(split.train), len(split.val), len(split.test)) == (n - val, val, 0)
+
+
+def part(normal: int, diseased: int) -> list[Record]:
+    sick = [Record("a.png", [[1, 1, 9, 9]], [1])] * diseased
+    return [Record("b.png")] * normal + sick
+
+
+@pytest.mark.parametrize(
+    ("val", "test", "floor", "told"),
+    [
+        ((4, 2), (1, 1), 0.7, None),
+        (
+            (3, 9),
+            (1, 1),
+            0.7,
+            r"3 normal and 9 diseased .* val part, too few to score \(at least 4 normal and 2 dis",
+        ),
+        ((3, 9), (1, 1), 0.6, None),
+        ((9, 9), (1, 1), 0.9, r"val part, too few to score \(at least 10 normal"),
+        ((2, 2), (1, 1), 0.0, None),
+        ((9, 9), (0, 5), 0.7, r"0 normal and 5 diseased .* test part"),
+        ((9, 9), (5, 0), 0.7, r"5 normal and 0 diseased .* test part"),
+        ((2, 2), (0, 1), None, None),  # stage 2 keeps no floor, and is scored on diseased images alone
+        ((9, 9), (5, 0), None, r"5 normal and 0 diseased .* test part, too few to score \(at least 0 normal and 1 dis"),
+    ],
+)
+def test_what_cannot_be_scored_is_told_before_any_training(val, test, floor, told):
+    split = splits.Split("official", 0, part(20, 20), part(*val), part(*test))
+    if told is None:
+        splits.require_trainable(split, "data", floor)
+        return
+    with pytest.raises(splits.TooSmall, match=told):
+        splits.require_trainable(split, "data", floor)

@@ -26,7 +26,7 @@ from commands import Ended, run
 from chestlib.data import open_data
 from chestlib.errors import ChestlibError
 from chestlib.train import Run
-from chestlib.train.load import load_checkpoint
+from chestlib.train.load import load_checkpoint, read_weights
 from chestlib.train.storage import open_storage
 from chestlib.train.study import FINISHED
 
@@ -74,9 +74,9 @@ def tuned(folder: Path) -> tuple[Any, ...] | None:
 def scores(folder: Path) -> dict[str, Any] | None:
     """All figures of a run, if it is finished."""
     own = Run(folder / "run")
-    for checkpoint in (own.last, own.best):
+    for checkpoint, read in ((own.last, load_checkpoint), (own.best, read_weights)):
         if checkpoint.exists():
-            load_checkpoint(checkpoint)
+            read(checkpoint)
     for file in own.path.glob("*.json"):
         json.loads(file.read_text())
     if not own.finished:
