@@ -30,7 +30,17 @@ DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `p
 RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
 ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
+SeedOption = Annotated[
+    int, typer.Option(parser=settings.read_seed, metavar="INTEGER", help="Seed of everything random; below 2**32.")
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://…); workers may share it."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another value of a setting; may be repeated. They stand below."),
+]
 
 
 def main() -> None:
@@ -121,27 +131,38 @@ def convert(
     print(done)
 
 
-@app.command()
+@app.command(epilog=settings.listing("Settings", "tune", "classifier"))
 def tune(
     folder: DataDir,
     run: RunDir,
     trials: Annotated[int | None, typer.Option(min=1, help="Finished trials the study shall hold.")] = None,
-    storage: Annotated[Path | None, typer.Option(help="The study's file; processes may share it.")] = None,
+    storage: StorageOption = None,
     profile: ProfileOption = Profile.quick,
     seed: SeedOption = 0,
+    sets: SetOption = None,
 ) -> None:
-    """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`."""
+    """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`.
+
+    What is set is not searched.
+    """
+    chosen, texts = settings.profile(profile.value), sets or []
+    plan, base = replace(chosen.tune, trials=trials or chosen.tune.trials), replace(chosen.classifier, seed=seed)
+    plan, base = settings.change(texts, plan, base)
     from chestlib import train as package
     from chestlib.data import open_data
 
-    data, chosen = open_data(folder), settings.profile(profile.value)
-    plan, base = replace(chosen.tune, trials=trials or chosen.tune.trials), replace(chosen.classifier, seed=seed)
+    data, fixed = open_data(folder), {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
     with bar("tuning") as tell:
-        study = package.tune(data, package.Run(run), base, plan, storage=storage, progress=tell)
-    print(f"{run}: {package.ended(study)} trials; best recall at the floor, on val: {study.best_value:.3f}")
+        study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
+    failed = package.failures(study)
+    trouble = f", {len(failed)} failed: {failed[-1]}" if failed else ""
+    print(f"{run}: {package.ended(study)} trials{trouble}; best recall at the floor, on val: {study.best_value:.3f}")
 
 
-@app.command(no_args_is_help=True)
+@app.command(
+    no_args_is_help=True,
+    epilog="\n\n".join(settings.listing(f"Settings of the {stage.value}", stage.value) for stage in Stage),
+)
 def train(
     stage: Annotated[Stage, typer.Argument(metavar="STAGE", help="`classifier` or `detector`.")],
     folder: DataDir,
@@ -149,6 +170,7 @@ def train(
     profile: ProfileOption = Profile.quick,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     seed: SeedOption = 0,
+    sets: SetOption = None,
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that do, with the same command on each.")] = 1,
 ) -> None:
@@ -162,11 +184,13 @@ def train(
 
     plan, own = settings.profile(profile.value), package.Run(run)
     chosen = replace(getattr(plan, stage.value), seed=seed)
+    settings.change(sets or [], chosen)  # a wrong one is told now
     data = open_data(folder)
     split = splits.default(data.train, data.test, seed)
     with bar(f"training {stage.value}") as tell:
         if stage is Stage.classifier and own.tuned_file.is_file():
             chosen = own.tuned(chosen, identify(split, own.cache))
+        (chosen,) = settings.change(sets or [], chosen)
         options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
         package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
     scores = own.read("test")["scores"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -62,7 +63,11 @@ def open_storage(where: str | Path) -> Journal | Database:
         If it cannot be opened or is something else; a password in the URL is not shown.
     """
     _be_quiet()
-    return _open_database(where) if isinstance(where, str) and "://" in where else _open_journal(Path(where))
+    if not (scheme := re.match(r"([a-z][\w+]+):/(/?)", str(where))):  # one letter is a Windows drive
+        return _open_journal(Path(where))
+    if not scheme[2]:
+        raise ChestlibError(f"{where}: not a URL; write {scheme[1]}://…, or for a file ./{where}")
+    return _open_database(str(where))
 
 
 def _be_quiet() -> None:
@@ -94,15 +99,23 @@ def _cut_half_a_line(path: Path) -> None:
 
 
 def _open_database(url: str) -> Database:
-    try:
-        return Database(url)
-    except ImportError as error:
-        remedy = "pip install 'chestlib[postgres]'" if url.startswith("postgres") else "install it"
-        raise ChestlibError(f"{shown(url)}: its driver is missing ({_reason(error)}); {remedy}") from None
-    except Exception as error:  # each driver has its own
-        raise ChestlibError(
-            f"{shown(url)}: cannot be opened ({_reason(error)}); check it, or name another --storage"
-        ) from None
+    if re.search("@.*@", url):
+        raise ChestlibError(f"{shown(url)}: more than one @; write one in a password as %40")
+    for pause in (0.2, 1.0, None):
+        try:
+            return Database(url)
+        except ImportError as error:
+            remedy = "pip install 'chestlib[postgres]'" if url.startswith("postgres") else "install it"
+            raise ChestlibError(f"{shown(url)}: its driver is missing ({_reason(error)}); {remedy}") from None
+        except Exception as error:  # each driver has its own
+            reason = _reason(error)
+            if pause and re.search("already exists|duplicate key|UNIQUE constraint", reason):
+                time.sleep(pause)  # another worker is just making the tables
+                continue
+            raise ChestlibError(
+                f"{shown(url)}: cannot be opened ({reason}); check it, or name another --storage"
+            ) from None
+    raise AssertionError
 
 
 def shown(where: str | Path) -> str:

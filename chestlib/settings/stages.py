@@ -1,14 +1,11 @@
-"""Settings of both stages. A profile is one value of them: `quick` for two CPU cores, `full` for a GPU."""
+"""The settings of both stages and of the study, and the two profiles: values of them that fit a machine."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from chestlib.errors import ChestlibError
-from chestlib.files import plain
-
-T = TypeVar("T")
+from chestlib.settings.limits import check
 
 SPECIFICITY_FLOOR = 0.70
 """Least specificity of an operating point: recall alone is best served by calling everyone diseased."""
@@ -51,6 +48,9 @@ class FitSettings:
     patience: int = 1000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        check(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierSettings(FitSettings):
@@ -71,6 +71,13 @@ class ClassifierSettings(FitSettings):
     dropout: float = 0.1
     augment: float = 0.5
     specificity_floor: float = SPECIFICITY_FLOOR
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_size < (least := 2 ** (self.depth + 1)):
+            raise ChestlibError(
+                f"image_size is {self.image_size}; expected {least} or more, as each of {self.depth} blocks halves it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +125,18 @@ class DetectorSettings(FitSettings):
     repeat_threshold: float = 0.2
     augment: float = 0.2
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_size < 64:
+            raise ChestlibError(f"image_size is {self.image_size}; expected 64 or more for a feature pyramid")
+        if len(self.anchor_sizes) != 5:
+            raise ChestlibError(f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level")
+        if self.weights == "imagenet" and self.trunk == "resnet10":
+            raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
+        stock = (self.trunk, self.fpn_channels, self.head_units) == ("resnet50", 256, 1024)
+        if self.weights == "coco" and not stock:
+            raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256 and head_units 1024")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSettings:
@@ -126,6 +145,9 @@ class TuneSettings:
     trials: int = 4
     epochs: int = 2
     train_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,26 +168,13 @@ FULL = Profile(
     phantom=(3000, 600),
     classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, workers=8, patience=12),
     detector=DetectorSettings(
-        image_size=800,
-        epochs=24,
-        learning_rate=2e-4,
-        trunk="resnet50",
-        weights="coco",
-        fpn_channels=256,
-        head_units=1024,
-        regions=512,
-        proposals=1000,
-        ema=0.999,
-        workers=8,
-        validate_every=2,
-        patience=4,
-        max_detections=100,
-        repeat_threshold=0.1,
-        augment=0.5,
+        image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco", fpn_channels=256,
+        head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2, patience=4,
+        max_detections=100, repeat_threshold=0.1, augment=0.5,
     ),
     tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
     resamples=2000,
-)
+)  # fmt: skip
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, FULL)}
 
 
@@ -175,39 +184,3 @@ def profile(name: str) -> Profile:
         return PROFILES[name]
     except KeyError:
         raise ChestlibError(f"profile {name!r}: unknown; use one of {', '.join(PROFILES)}") from None
-
-
-def to_json(settings: Any) -> dict[str, Any]:
-    """Turn a settings value into plain JSON types."""
-    return dict(plain(asdict(settings)))
-
-
-def from_json(kind: type[T], values: Any, where: object) -> T:
-    """Take settings back from JSON.
-
-    Raises
-    ------
-    ChestlibError
-        Naming the file `where`, if a name is unknown or a value is not of the type or the size that settings have:
-        what is taken from a file must not build a model of any size.
-    """
-    usual = vars(kind())
-    if not isinstance(values, dict) or values.keys() - usual.keys():
-        raise ChestlibError(f"{where}: not settings of a {kind.__name__}; was it written by another version?")
-    found = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    for name, value in found.items():
-        if not _alike(value, usual[name]):
-            expected = f"expected a value as {usual[name]!r}"
-            raise ChestlibError(f"{where}: {name} is {value!r}; {expected}; train or tune again")
-    return kind(**found)
-
-
-def _alike(value: Any, usual: Any) -> bool:
-    """Tell whether a value has the type of the usual one, is not negative, and not beyond all measure."""
-    if isinstance(usual, tuple):
-        return isinstance(value, tuple) and 0 < len(value) < 9 and all(_alike(v, 1.0) and v > 0 for v in value)
-    if isinstance(usual, float):
-        return type(value) in (int, float) and 0 <= value < 2**16
-    if isinstance(usual, int):
-        return type(value) is int and bool(usual) <= value < (2**16 if usual else 2**32)
-    return isinstance(value, type(usual))

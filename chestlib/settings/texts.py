@@ -1,0 +1,91 @@
+"""Settings as text: JSON in a run folder, `name=value` on the command line, and the list in its help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
+
+from chestlib.errors import ChestlibError
+from chestlib.files import plain
+from chestlib.settings.limits import problem
+from chestlib.settings.stages import FULL, QUICK
+
+T = TypeVar("T")
+
+
+def to_json(settings: Any) -> dict[str, Any]:
+    """Turn a settings value into plain JSON types."""
+    return dict(plain(asdict(settings)))
+
+
+def from_json(kind: type[T], values: Any, where: object) -> T:
+    """Take settings back from JSON.
+
+    Raises
+    ------
+    ChestlibError
+        Naming the file `where`, if a name is unknown or a value is not of the type or the size that settings have:
+        what is taken from a file must not build a model of any size.
+    """
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    if not isinstance(values, dict) or values.keys() - names:
+        raise ChestlibError(f"{where}: not settings of a {kind.__name__}; was it written by another version?")
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    except ChestlibError as error:
+        raise ChestlibError(f"{where}: {error}; train or tune again") from None
+
+
+def change(texts: Sequence[str], *values: Any) -> list[Any]:
+    """Set fields by `name=value`, each in the first of the settings that has it.
+
+    Raises
+    ------
+    ChestlibError
+        As `--set` says it on the command line: for an unknown name, or a value that does not fit.
+    """
+    kinds = {field.name: (field.type, i) for i, value in reversed([*enumerate(values)]) for field in fields(value)}
+    found: list[dict[str, Any]] = [{} for _ in values]
+    for text in texts:
+        name, _, word = text.partition("=")
+        if name not in kinds:
+            raise ChestlibError(f"--set {text}: no such setting; write name=value with one of {', '.join(kinds)}")
+        kind, i = kinds[name]
+        found[i][name] = _read(word, kind)
+        if wrong := problem(name, kind, found[i][name]):
+            raise ChestlibError(f"--set {text}: {wrong}")
+    try:
+        return [replace(value, **changed) for value, changed in zip(values, found, strict=True)]
+    except ChestlibError as error:  # they do not fit together
+        raise ChestlibError(f"--set {' '.join(texts)}: {error}") from None
+
+
+def _read(word: str, kind: Any) -> Any:
+    """Read a value of a field's type; what is none stays text, which the check refuses."""
+    try:
+        if str(kind).startswith("tuple"):
+            return tuple(float(part) for part in word.split(","))
+        return {"int": int, "float": float}.get(kind, str)(word)
+    except ValueError:
+        return word
+
+
+def read_seed(text: object) -> int:
+    """Read what follows `--seed`; ChestlibError for what is no seed."""
+    if not str(text).isdecimal() or problem("seed", "int", int(str(text))):
+        raise ChestlibError(f"--seed {text}: not a seed; give a whole number from 0 to {2**32 - 1}")
+    return int(str(text))
+
+
+def listing(title: str, *attributes: str) -> str:
+    """List, in Markdown, the settings that `--set` knows of these fields of a profile, with their defaults."""
+    lines: dict[str, str] = {}
+    for attribute in attributes:
+        full = vars(getattr(FULL, attribute))
+        for name, value in vars(getattr(QUICK, attribute)).items():
+            other = "" if full[name] == value else f"; full: {full[name]}"
+            word = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            lines.setdefault(name, f"- `{name}`: {word}{other}")
+    # An empty line after each: so they stay apart in every version of typer.
+    return "\n\n".join([f"{title}:", *lines.values()])
