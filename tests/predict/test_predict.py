@@ -122,6 +122,7 @@ def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small:
         assert reply.disease_probability == pytest.approx(said[reply.file], abs=1.1e-6)
         assert reply.disease_present == (reply.disease_probability >= threshold)
     found = runs[1].read("predictions")["test"]
+    assert any(found.values())
     for at in range(0, len(names), 8):
         for reply in model(pictures[at : at + 8], names[at : at + 8]):
             assert reply.detections.to_list() == found[reply.file]
@@ -246,7 +247,8 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(runs: tuple[Run, Run], 
     options = ["--classifier", runs[0].path, "--detector", runs[1].path, "--out", tmp_path / "out"]
     command = [sys.executable, "-m", "chestlib.cli", "predict", films, *options]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "out" / "predictions.jsonl").exists():
+    written = tmp_path / "out" / "predictions.jsonl"
+    while not (written.exists() and written.stat().st_size):
         time.sleep(0.01)
         assert running.poll() is None
     running.send_signal(signal.SIGINT)
