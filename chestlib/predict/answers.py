@@ -63,7 +63,7 @@ def read_answers(out: Path) -> Iterator[Prediction]:
     for number, (_, _, row) in enumerate(_rows(path), start=1):
         try:
             yield Prediction.from_json(row)
-        except (ChestlibError, TypeError) as error:
+        except (ChestlibError, KeyError, TypeError) as error:
             raise ChestlibError(f"{path}: line {number} is no prediction ({error}); remove the line") from None
 
 
