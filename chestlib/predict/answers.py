@@ -63,13 +63,15 @@ def read_answers(out: Path) -> Iterator[Prediction]:
     for number, (_, _, row) in enumerate(_rows(path), start=1):
         try:
             yield Prediction.from_json(row)
-        except (ChestlibError, TypeError) as error:
+        except (ChestlibError, KeyError, TypeError) as error:
             raise ChestlibError(f"{path}: line {number} is no prediction ({error}); remove the line") from None
 
 
 def _rows(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Start, end and object of every whole line; a last one that was cut short is left out."""
     end = 0
+    if not path.exists():
+        return
     with open(path, "rb") as lines:
         for number, line in enumerate(lines, start=1):
             start, end = end, end + len(line)
@@ -99,17 +101,16 @@ class Answers:
         self.path = out / LINES
         self.open = dict.fromkeys(films, 0)
         """Films without an answer, in order, and their numbers."""
-        self.lines = last = whole = 0
+        last = whole = 0
         again: dict[int, str] = {}
-        for start, end, row in _rows(self.path) if self.path.exists() else ():
+        for start, end, row in _rows(self.path):
             last, whole = max(last, row["number"]), end
             if row["file"] not in self.open:
-                self.lines += not row["error"]
-            elif row["error"] or not _unchanged(row):
+                continue
+            if row["error"] or not _unchanged(row):
                 self.open[row["file"]] = row["number"]
                 again[start] = row["file"]
             else:
-                self.lines += 1
                 del self.open[row["file"]]
         for film, number in self.open.items():
             if not number:
@@ -117,7 +118,7 @@ class Answers:
         if again:
             self._leave_out(again)
         elif self.path.exists():
-            os.truncate(self.path, whole)
+            os.truncate(self.path, whole)  # a last line that was cut short
 
     def _leave_out(self, again: dict[int, str]) -> None:
         """Write the file anew without these lines, given by where they start; pictures of them are out of date."""
@@ -147,7 +148,6 @@ class Answers:
             with suppress(OSError):
                 os.truncate(self.path, size)
             raise OSError(error.errno, error.strerror, str(self.path)) from error
-        self.lines += sum(not said.error for said in predictions)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def opened(out: Path, about: dict[str, Any], films: Iterable[str]) -> Iterator[A
         answers = Answers(out, films)
         yield answers
     finally:
-        if answers and not answers.lines:
+        if answers and all(row["error"] for _, _, row in _rows(answers.path)):
             (out / LINES).unlink(missing_ok=True)
             (out / ABOUT).unlink(missing_ok=True)
         if not (out / LINES).exists():

@@ -62,7 +62,7 @@ class TwoStage:
             "chestlib": chestlib.__version__,
             "models": {kind: str(run.path) for kind, run in self.runs.items()},
             "weights_sha256": {kind: sha256(run.best) for kind, run in self.runs.items()},
-            "trained_on": {kind: run.read("settings")["data"] for kind, run in self.runs.items()},
+            "trained_on": {kind: run.read("settings").get("data") for kind, run in self.runs.items()},
             "disease_threshold": self.threshold,
             "finding_thresholds": self.thresholds,
             "cascade": self.cascade,

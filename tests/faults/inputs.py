@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 import toys
-from commands import MEMORY
+from commands import MEMORY, run
 from dicoms import dicom
 from mutations import Mutant, Mutate, of_bytes, of_json, of_json_lines, of_text
 from PIL import Image
@@ -208,6 +208,9 @@ def _predictions(form: str) -> Callable[[Path, Path], Path]:
             if lists[name]
         ]
         run = {"val": {}, "test": said}
+        if form == "lines":
+            (folder / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
+            return folder / "said.jsonl"
         if form == "folder":
             (folder / "said").mkdir()
             for name, found in lists.items():
@@ -217,6 +220,17 @@ def _predictions(form: str) -> Callable[[Path, Path], Path]:
         return folder / "said.json"
 
     return make
+
+
+def _answers(folder: Path, runs: Path) -> Path:
+    """A scan and its answer, which a prediction finds."""
+    _image("scan.png", _png("L"))(folder, runs)
+    assert run(("predict", "scan.png", *PREDICT), folder).status == 0
+    return folder / "out" / "predictions.jsonl"
+
+
+def _about(folder: Path, runs: Path) -> Path:
+    return _answers(folder, runs).with_name("about.json")
 
 
 def _truth(folder: Path, runs: Path) -> Path:
@@ -413,6 +427,7 @@ KINDS = [
     Kind("challenge", _converted("challenge", "train/001.json"), TO_COCO, of_json),
     Kind("challenge images.csv", _converted("challenge", "images.csv"), TO_YOLO, of_text),
     *(Kind(f"predictions, {form}", _predictions(form), EVALUATE, of_json) for form in ("own", "object", "coco", "run")),
+    Kind("predictions, lines", _predictions("lines"), EVALUATE, of_json_lines),
     Kind("predictions, folder", _predictions("folder"), ("evaluate", "truth.json", "said"), of_json),
     Kind(
         "archive",
@@ -447,6 +462,8 @@ KINDS = [
     Kind("run, tuned.json", _tuned, ("train", "classifier", "data", "--run", "run"), of_json, costly=True),
     Kind("storage", _storage, ("tune", "data", "--run", "run", "--storage", "{}", "--trials", "2"), of_json_lines,
          costly=True),
+    Kind("answers", _answers, ("predict", "scan.png", *PREDICT, "--overlays"), of_json_lines),
+    Kind("answers, about.json", _about, ("predict", "scan.png", *PREDICT), of_json),
     Kind("notebook", _notebook, ("report", "--data", "data", "--out", "out"), of_json, costly=True),
     Kind("phantom.json", _phantom("phantom.json"), PHANTOM, of_json),
     Kind(".phantom-begun.json", _phantom(".phantom-begun.json"), PHANTOM, of_json),

@@ -86,6 +86,16 @@ def scores(folder: Path) -> dict[str, Any] | None:
     return {**parts, "epochs": own.metrics().to_csv()}
 
 
+def answers(folder: Path) -> list[dict[str, Any]] | None:
+    """What a prediction says of the test films, once it says something of all."""
+    file = folder / "out" / "predictions.jsonl"
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    for row in rows:
+        del row["mtime_ns"]
+    return rows if len(rows) == toys.TEST else None
+
+
 def page(folder: Path) -> str | None:
     """The report, if it is there, without dates and durations."""
     file = folder / "out" / "index.html"
@@ -104,6 +114,8 @@ class Command:
     args: tuple[str, ...]
     result: Callable[[Path], Any]
     again: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Commands whose undisturbed results it reads."""
 
 
 COMMANDS = [
@@ -116,6 +128,21 @@ COMMANDS = [
     Command("tune", ("tune", "data", "--run", "run"), tuned),
     Command("train classifier", ("train", "classifier", "data", "--run", "run"), scores, ("--resume",)),
     Command("train detector", ("train", "detector", "data", "--run", "run"), scores, ("--resume",)),
+    Command(
+        "predict",
+        (
+            "predict",
+            "data/test_data",
+            "--classifier",
+            "{base}/train classifier-alone/run",
+            "--detector",
+            "{base}/train detector-alone/run",
+            "--out",
+            "out",
+        ),
+        answers,
+        needs=("train classifier", "train detector"),
+    ),
     Command("report", ("report", "--data", "data", "--out", "out"), page),
 ]
 
@@ -142,7 +169,10 @@ class World:
         return folder
 
     def run(self, command: Command, folder: Path, again: bool = False, kill_after: float | None = None) -> Ended:
-        args = [*command.args, *(command.again if again else ())]
+        for other in COMMANDS:
+            if other.name in command.needs:
+                self.undisturbed(other)
+        args = [arg.format(base=self.base) for arg in (*command.args, *(command.again if again else ()))]
         home = {"CHESTLIB_HOME": str(folder)}
         return run(args, folder, kill_after=kill_after, mirror=self.mirror, variables=home)
 

@@ -15,8 +15,11 @@ from chestlib.train import Run, train_stage
 
 TINY = {
     "classifier": replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=2),
-    "detector": replace(settings.QUICK.detector, image_size=64, fpn_channels=8, head_units=16, epochs=2, ema=0.9),
-}
+    "detector": replace(
+        settings.QUICK.detector, image_size=64, epochs=1, batch_size=16, fpn_channels=8, head_units=16, regions=16,
+        proposals=40, score_floor=0.01,
+    ),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -122,6 +122,7 @@ def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small:
         assert reply.disease_probability == pytest.approx(said[reply.file], abs=1.1e-6)
         assert reply.disease_present == (reply.disease_probability >= threshold)
     found = runs[1].read("predictions")["test"]
+    assert any(found.values())
     for at in range(0, len(names), 8):
         for reply in model(pictures[at : at + 8], names[at : at + 8]):
             assert reply.detections.to_list() == found[reply.file]
@@ -241,12 +242,13 @@ def test_few_films_are_read_ahead() -> None:
 
 def test_ctrl_c_is_one_line_and_the_same_command_goes_on(runs: tuple[Run, Run], films: Path, tmp_path: Path) -> None:
     for path in list(films.iterdir()):
-        for i in range(40):
+        for i in range(20):
             os.link(path, films / f"{i}-{path.name}")
     options = ["--classifier", runs[0].path, "--detector", runs[1].path, "--out", tmp_path / "out"]
     command = [sys.executable, "-m", "chestlib.cli", "predict", films, *options]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "out" / "predictions.jsonl").exists():
+    written = tmp_path / "out" / "predictions.jsonl"
+    while not (written.exists() and written.stat().st_size):
         time.sleep(0.01)
         assert running.poll() is None
     running.send_signal(signal.SIGINT)
@@ -257,5 +259,5 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(runs: tuple[Run, Run], 
     kept = lines(tmp_path / "out")
     assert 0 < len(kept) < len(list(films.iterdir()))
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ended.stdout == f"{tmp_path / 'out'}: 410 of 410 images predicted\n"
-    assert lines(tmp_path / "out")[: len(kept)] == kept and len(lines(tmp_path / "out")) == 410
+    assert ended.stdout == f"{tmp_path / 'out'}: 210 of 210 images predicted\n"
+    assert lines(tmp_path / "out")[: len(kept)] == kept and len(lines(tmp_path / "out")) == 210
