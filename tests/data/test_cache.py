@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import resource
 import signal
 import sqlite3
 import subprocess
@@ -268,6 +267,7 @@ def test_an_index_that_is_none_of_ours_is_told(folder, paths, content):
 def test_a_disk_that_is_full_in_the_midst_is_told_and_the_rest_goes_on(folder, paths, seen):
     cached_images(paths[:2], SIDE, folder)
     whole = segments(folder)
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
     try:
