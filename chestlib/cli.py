@@ -30,9 +30,7 @@ DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `p
 RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
 ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
-SeedOption = Annotated[
-    int, typer.Option(parser=settings.read_seed, metavar="INTEGER", help="Seed of everything random; below 2**32.")
-]
+SeedOption = Annotated[int, typer.Option(parser=settings.read_seed, metavar="N", help="Seed of all, below 2**32.")]
 StorageOption = Annotated[
     str | None,
     typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://…); workers may share it."),
@@ -183,14 +181,12 @@ def train(
     from chestlib.data import identify, open_data, splits
 
     plan, own = settings.profile(profile.value), package.Run(run)
-    chosen = replace(getattr(plan, stage.value), seed=seed)
-    settings.change(sets or [], chosen)  # a wrong one is told now
+    (chosen,) = settings.change(sets or [], replace(getattr(plan, stage.value), seed=seed))
     data = open_data(folder)
-    split = splits.default(data.train, data.test, seed)
+    split = splits.default(data.train, data.test, chosen.seed)
     with bar(f"training {stage.value}") as tell:
         if stage is Stage.classifier and own.tuned_file.is_file():
-            chosen = own.tuned(chosen, identify(split, own.cache))
-        (chosen,) = settings.change(sets or [], chosen)
+            (chosen,) = settings.change(sets or [], own.tuned(chosen, identify(split, own.cache)))
         options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
         package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
     scores = own.read("test")["scores"]
@@ -206,8 +202,7 @@ def train(
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
     predictions: Annotated[
-        Path,
-        typer.Argument(help="A detector's run, what `predict` wrote, COCO results, the challenge's form."),
+        Path, typer.Argument(help="A detector's run, `predict`'s folder, COCO, the challenge's form.")
     ],
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
@@ -279,10 +274,6 @@ def report(
     from chestlib import course
     from chestlib import report as package
 
-    if data is not None:
-        from chestlib.data import open_data
-
-        open_data(data)  # told now, not ten minutes into the first notebook
     with bar("") as tell:
         result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=tell)
     print(result)
