@@ -201,9 +201,7 @@ def train(
 @app.command()
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="Annotation file (official JSON), or a data folder: its test part.")],
-    predictions: Annotated[
-        Path, typer.Argument(help="A detector's run, `predict`'s folder, COCO, the challenge's form.")
-    ],
+    predictions: Annotated[Path, typer.Argument(help="A run's, `predict`'s, COCO's or the challenge's results.")],
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ def predict(
     return Summary(len(films), answered, errors)
 
 
-def _here(model: TwoStage, batches: Iterable[list[str]], batch: int) -> Iterator[list[Prediction]]:
+def _here(model: TwoStage, batches: Iterable[list[str]], batch: int) -> Generator[list[Prediction], None, None]:
     """Answer batch by batch in this process."""
     cores = devices.cores()
     with closing(ahead(model.read, batches, cores, batch + 2 * cores)) as read:

@@ -1,4 +1,4 @@
-"""Prediction by Dask's workers: the same answers, nothing lost with a worker, one line where no cluster is."""
+"""Prediction by Dask: the same answers, no film lost with a worker, and one line where there is no cluster."""
 
 from __future__ import annotations
 
