@@ -78,7 +78,7 @@ def train(data: DataFolder, stage: str, seed: int, epochs: int | None, cache: Pa
     worth = worth_detector if boxes else worth_classifier
     with tempfile.TemporaryDirectory() as folder:
         run = Run(folder)
-        fit(run, module, *parts, monitor="val_AP50" if boxes else "val_recall", **options)
+        fit(run, module, *parts, monitor="val_AP50" if boxes else classifier.MONITOR, **options)
         rows = run.metrics().to_dict("records")
     floor = settings.SPECIFICITY_FLOOR
     return [

@@ -154,7 +154,10 @@ def tune(
         study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
     failed = package.failures(study)
     trouble = f", {len(failed)} failed: {failed[-1]}" if failed else ""
-    print(f"{run}: {package.ended(study)} trials{trouble}; best recall at the floor, on val: {study.best_value:.3f}")
+    recall = study.best_trial.user_attrs["recall"]
+    print(
+        f"{run}: {package.ended(study)} trials{trouble}; best on val: partial AUROC {study.best_value:.3f}, recall {recall:.3f}"
+    )
 
 
 @app.command(

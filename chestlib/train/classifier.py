@@ -139,6 +139,10 @@ class Classifier(StageModule):
             self.log(f"val_{name}", value, sync_dist=True)
 
 
+MONITOR = "val_pauroc"
+"""What chooses epochs and trials: recall at one threshold moves in steps of one image, and networks that differ tie."""
+
+
 def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) -> dict[str, float]:
     """Score at the best threshold that keeps the specificity floor; all 0 while a sanity pass sees one class."""
     if truth.all() or not truth.any():

@@ -1,7 +1,7 @@
-"""Optuna for stage 1: the highest recall that keeps the specificity floor.
+"""Optuna for stage 1: recall under the specificity floor, as a figure that a search can climb.
 
-Recall alone has a trivial optimum: call everyone diseased. So the objective is the sensitivity on the validation part
-at the best threshold whose specificity is at least the floor; with `floor=0` the study is the degenerate one.
+Recall alone has a trivial optimum: call everyone diseased. Recall at the floor moves in steps of one image. So the
+objective is the partial AUROC on the validation part, the recall averaged over the specificities above the floor.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Prune(Callback):
         self.tell = tell
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Report the recall of this epoch."""
-        self.trial.report(float(trainer.callback_metrics["val_recall"]), trainer.current_epoch)
+        """Report the figure of this epoch."""
+        self.trial.report(float(trainer.callback_metrics[classifier.MONITOR]), trainer.current_epoch)
         self.tell()
         if self.trial.should_prune():
             raise optuna.TrialPruned
@@ -178,7 +178,7 @@ def _one_trial(study: optuna.Study, objective: Callable[[optuna.Trial], float]) 
 
 
 class _Objective:
-    """Train with the settings of a trial; its value is the recall on val at the floor."""
+    """Train with the settings of a trial; its value is the partial AUROC on val."""
 
     def __init__(
         self, run: Run, base: ClassifierSettings, plan: TuneSettings, fixed: Collection[str], split: Split, cache: Path
@@ -206,17 +206,17 @@ class _Objective:
         for key, value in figures.items():
             trial.set_user_attr(key, round(value, 4))
         trial.set_user_attr("seconds", round(time.monotonic() - start, 1))
-        return figures["recall"]
+        return figures["pauroc"]
 
     def fit(self, chosen: ClassifierSettings, prune: Prune) -> dict[str, float]:
         """Train, and return the figures on val."""
         chosen = replace(chosen, epochs=self.epochs, ema=0.0)  # averaged weights would not catch up in so few
         train = XrayDataset(self.few, chosen.image_size, self.cache, boxes=False, augment=chosen.augment)
         module = Classifier(chosen, classifier.pos_weight(self.few))
-        trainer = fit(self.run, module, train, self.val, monitor="val_recall", keep=False, callbacks=[prune])
+        trainer = fit(self.run, module, train, self.val, monitor=classifier.MONITOR, keep=False, callbacks=[prune])
         figures = {key.removeprefix("val_"): float(value) for key, value in trainer.callback_metrics.items()}
-        if not math.isfinite(figures["recall"]):
-            raise ChestlibError(f"{self.run.path}: val_recall is {figures['recall']}")
+        if not math.isfinite(figures["pauroc"]):
+            raise ChestlibError(f"{self.run.path}: val_pauroc is {figures['pauroc']}")
         return figures
 
 

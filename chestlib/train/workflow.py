@@ -259,7 +259,7 @@ STAGES: dict[type, Stage] = {
     ClassifierSettings: Stage(
         kind="classifier",
         boxes=False,
-        monitor="val_recall",
+        monitor=classifier.MONITOR,
         build=lambda settings, split: Classifier(settings, classifier.pos_weight(split.train)),
         predict=_classify,
         saved=_named,
