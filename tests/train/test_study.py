@@ -1,4 +1,4 @@
-"""The study of stage 1: what it tries, that nothing of it is lost, and that workers share it. More kills: tests/faults."""
+"""The study of stage 1: what it tries, what it keeps, and that workers share it. More kills are in tests/faults."""
 
 from __future__ import annotations
 
