@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -14,8 +15,9 @@ from bs4 import BeautifulSoup
 from nbformat import v4
 from typer.testing import CliRunner
 
-from chestlib import cli
+from chestlib import cli, settings, train
 from chestlib.data import DataFolder
+from chestlib.errors import ChestlibError
 
 COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "report", "env"]
 
@@ -75,6 +77,8 @@ def broken(tmp_path: Path, small: DataFolder) -> Path:
         (["report", "--data", "empty", "--out", "out"], "empty"),
         (["report", "--out", "out"], "01_half.ipynb"),
         (["phantom", "half.png"], "half.png"),
+        (["train", "detector", "empty", "--run", "run", "--set", "epochs=0"], "--set epochs=0"),
+        (["tune", "empty", "--run", "run", "--seed", "4294967296"], "--seed 4294967296"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
@@ -85,6 +89,29 @@ def test_bad_input_is_one_line_and_status_2(broken: Path, args: list[str], named
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert len(lines) == 1 and named in lines[0] and "Traceback" not in result.stderr, result.stderr
     assert sorted(broken.rglob("*")) == before
+
+
+def test_what_is_set_wins_over_what_was_tuned(
+    tmp_path: Path, small: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def note(*args: object, **options: object) -> None:
+        asked.append([*args[2:], options.get("fixed")])
+        raise ChestlibError("noted")
+
+    for name in ("train_stage", "tune"):
+        monkeypatch.setattr(train, name, note, raising=False)
+    tuned = replace(settings.QUICK.classifier, width=5, dropout=0.3)
+    train.Run(tmp_path).write("tuned", {"settings": settings.to_json(tuned)})
+    sets = ["--set", "width=9", "--set", "epochs=3", "--seed", "4294967295"]
+    for command in (["train", "classifier"], ["tune"]):
+        result = CliRunner().invoke(cli.app, [*command, str(small.root), "--run", str(tmp_path), *sets])
+        assert str(result.exception) == "noted"
+    (trained, _), (base, plan, fixed) = asked
+    assert trained == replace(tuned, width=9, epochs=3, seed=2**32 - 1)
+    assert base == replace(settings.QUICK.classifier, width=9, seed=2**32 - 1)
+    assert (plan, fixed) == (replace(settings.QUICK.tune, epochs=3), {"width"})
 
 
 TRAINS = """import time

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from chestlib.errors import ChestlibError
-from chestlib.settings import PROFILES, ClassifierSettings, DetectorSettings, from_json, profile, to_json
+from chestlib.settings import (
+    PROFILES,
+    ClassifierSettings,
+    DetectorSettings,
+    TuneSettings,
+    change,
+    from_json,
+    listing,
+    profile,
+    to_json,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -53,3 +64,53 @@ def test_what_is_left_out_is_as_usual_and_an_integer_may_stand_for_a_rate() -> N
 def test_an_unknown_profile_is_told_the_known_ones() -> None:
     with pytest.raises(ChestlibError, match="'slow': unknown; use one of quick, full"):
         profile("slow")
+
+
+def test_text_changes_the_first_settings_that_have_the_name() -> None:
+    texts = ["epochs=3", "learning_rate=1e-4", "train_share=1", "precision=32-true", "width=7"]
+    plan, stage = change(texts, TuneSettings(), ClassifierSettings())
+    assert plan == TuneSettings(epochs=3, train_share=1.0)
+    assert stage == ClassifierSettings(learning_rate=1e-4, precision="32-true", width=7)
+    # What fits only together.
+    coco = ["weights=coco", "trunk=resnet50", "fpn_channels=256", "head_units=1024", "anchor_ratios=0.5,2"]
+    (stage,) = change(coco, DetectorSettings())
+    assert (stage.weights, stage.anchor_ratios) == ("coco", (0.5, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("epoch=3", "no such setting; write name=value with one of image_size, epochs, "),
+        ("epochs", "expected a whole number from 1 to 65535"),
+        ("epochs=0", "epochs is 0; expected a whole number from 1 to 65535"),
+        ("batch_size=8.0", "expected a whole number from 1 to 4096"),
+        ("learning_rate=nan", "expected a number from 0 to 1"),
+        ("ema=1.5", "expected a number from 0 to 1"),
+        ("workers=-1", "expected a whole number from 0 to 256"),
+        ("seed=4294967296", "expected a whole number from 0 to 4294967295"),
+        ("precision=x", "expected one of auto, 32-true, "),
+        ("trunk=vgg", "expected one of resnet10, "),
+        ("image_size=32", "expected 64 or more"),
+        ("anchor_ratios=1,b", "expected 1 to 8 numbers, written as 0.5,1,2, each from 0.01 to 100"),
+        ("anchor_sizes=0.1", "need five"),
+        ("weights=coco", "need trunk resnet50"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_the_option_and_what_would(text: str, says: str) -> None:
+    with pytest.raises(ChestlibError) as error:
+        change([text], DetectorSettings())
+    assert str(error.value).startswith(f"--set {text}: ") and says in str(error.value)
+
+
+def test_a_model_of_which_no_pixel_is_left_is_refused() -> None:
+    assert ClassifierSettings(image_size=32, depth=4)
+    with pytest.raises(ChestlibError, match="image_size is 32; expected 64 or more"):
+        ClassifierSettings(image_size=32, depth=5)
+
+
+def test_the_list_tells_every_setting_with_its_defaults() -> None:
+    lines = listing("Settings", "tune", "classifier").splitlines()
+    assert {f"- `{field.name}`" for field in (*fields(TuneSettings), *fields(ClassifierSettings))} == {
+        line.partition(":")[0] for line in lines[1:] if line
+    }
+    assert "- `epochs`: 2; full: 12" in lines and "- `dropout`: 0.1" in lines
