@@ -229,10 +229,6 @@ def _answers(folder: Path, runs: Path) -> Path:
     return folder / "out" / "predictions.jsonl"
 
 
-def _about(folder: Path, runs: Path) -> Path:
-    return _answers(folder, runs).with_name("about.json")
-
-
 def _truth(folder: Path, runs: Path) -> Path:
     _predictions("own")(folder, runs)
     return folder / "truth.json"
@@ -463,7 +459,6 @@ KINDS = [
     Kind("storage", _storage, ("tune", "data", "--run", "run", "--storage", "{}", "--trials", "2"), of_json_lines,
          costly=True),
     Kind("answers", _answers, ("predict", "scan.png", *PREDICT, "--overlays"), of_json_lines),
-    Kind("answers, about.json", _about, ("predict", "scan.png", *PREDICT), of_json),
     Kind("notebook", _notebook, ("report", "--data", "data", "--out", "out"), of_json, costly=True),
     Kind("phantom.json", _phantom("phantom.json"), PHANTOM, of_json),
     Kind(".phantom-begun.json", _phantom(".phantom-begun.json"), PHANTOM, of_json),

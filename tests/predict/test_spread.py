@@ -20,17 +20,16 @@ from chestlib.predict import Summary, TwoStage, predict, read_answers, spread
 def test_two_workers_say_the_same_and_one_that_dies_loses_nothing(
     model: TwoStage, small: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    films = Path("films")  # relative, and the workers may stand elsewhere
-    films.mkdir()
+    films = Path("films")
+    (tmp_path / films).mkdir()
     for record in small.test:
-        shutil.copy2(record.path, films)
-    (films / "broken.png").write_bytes(b"no image")
-    predict([films], model, Path("alone"), batch=2)
-
+        shutil.copy2(record.path, tmp_path / films)
+    (tmp_path / films / "broken.png").write_bytes(b"no image")
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50, local_directory=tmp_path
     ) as cluster:
+        monkeypatch.chdir(tmp_path)  # the workers stand elsewhere
+        predict([films], model, Path("alone"), batch=2)
         pids = [worker.pid for worker in cluster.workers.values()]
 
         def kill(done: int, total: int) -> None:
