@@ -246,14 +246,14 @@ def predict(
     from chestlib.train import Run
 
     # What is wrong is told before torch is loaded.
-    files = images.find(paths)
+    next(images.find(paths))
     stage1 = Run(classifier).require("classifier", checkpoint=True)
     stage2 = Run(detector).require("detector", checkpoint=True)
     from chestlib import predict as package
 
     model = package.TwoStage(stage1, stage2, cascade=cascade)
     with bar("predicting") as tell:
-        done = package.predict(files, model, out, overlays=overlays, dask=dask, progress=tell)
+        done = package.predict(paths, model, out, overlays=overlays, dask=dask, progress=tell)
     for error in done.errors:
         complain(error)
     if done.answered:

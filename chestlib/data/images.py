@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import PIL
 from PIL import Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
-from chestlib.files import MAX_PIXELS, refuse_bomb, walk
+from chestlib.files import MAX_PIXELS, refuse_bomb, walking
 
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -81,23 +82,24 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     return grey[None]
 
 
-def find(paths: Sequence[Path]) -> list[Path]:
-    """List the files themselves, and every PNG, JPEG and DICOM in the folders, sorted.
+def find(paths: Sequence[Path]) -> Iterator[Path]:
+    """Go through the files themselves, and every PNG, JPEG and DICOM in the folders, sorted.
 
     Raises
     ------
     ChestlibError
-        If a path does not exist, or nothing is found.
+        At once if a path does not exist, on the way if a folder holds none.
     """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise ChestlibError(f"{path}: no such file")
-        inside = walk(path) if path.is_dir() else [path]
-        if not inside:
-            raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
-        found += inside
-    return found
+    if missing := [path for path in paths if not Path(path).exists()]:
+        raise ChestlibError(f"{missing[0]}: no such file")
+    return itertools.chain.from_iterable(map(_inside, map(Path, paths)))
+
+
+def _inside(path: Path) -> Iterator[Path]:
+    found = walking(path) if path.is_dir() else iter([path])
+    if not (first := next(found, None)):
+        raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
+    return itertools.chain([first], found)
 
 
 def size(path: Path) -> tuple[int, int]:

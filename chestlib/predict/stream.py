@@ -40,7 +40,8 @@ def predict(
     """Predict for files and folders, and write `about.json` and `predictions.jsonl` into `out`.
 
     Every answer is on disk once it is made. The same call goes on where it was stopped: films that have an answer and
-    have not changed since are skipped, those with an error are tried again. Memory holds a few films and all names.
+    have not changed since are skipped, those with an error are tried again. Memory holds few films, and the names of
+    all (some 200 MB a million).
 
     Parameters
     ----------

@@ -155,6 +155,8 @@ def test_a_stopped_prediction_goes_on(model: TwoStage, films: Path, tmp_path: Pa
         del row["mtime_ns"]
     assert again == expected and [row["number"] for row in again] == list(range(1, 11))
     looked_at.clear()
+    with open(out / "predictions.jsonl", "a") as file:
+        file.write('{"file": "half a li')
     (films / "b.png").write_bytes(content)  # first in order; the others keep their numbers
     predict([films], model, out)
     assert looked_at == ["b.png"] and [row["number"] for row in lines(out)][-1] == 11
