@@ -139,8 +139,14 @@ def told(where: str | Path) -> Iterator[None]:
     """Turn the errors of a database that went away into one line."""
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError) as error:
-        raise ChestlibError(f"{shown(where)}: {_reason(error)}; the same command goes on from here") from None
+    except (SQLAlchemyError, StorageInternalError, AssertionError, UnboundLocalError) as error:
+        # Optuna stumbles over a trial whose end it cannot write down, and hides why.
+        cause: BaseException | None = error
+        while not (cause is None or isinstance(cause, OSError | SQLAlchemyError | StorageInternalError)):
+            cause = cause.__context__
+        if cause is None or isinstance(cause, OSError):
+            raise (cause or error) from None
+        raise ChestlibError(f"{shown(where)}: {_reason(cause)}; the same command goes on from here") from None
 
 
 def turn(storage: BaseStorage) -> AbstractContextManager[object]:

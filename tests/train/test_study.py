@@ -191,6 +191,18 @@ def test_a_storage_that_cannot_be_opened_is_one_line(
     assert os.listdir() == ["text.db"]
 
 
+def test_a_database_that_goes_away_is_one_line(trains: Callable, small: DataFolder, tmp_path: Path) -> None:
+    place = tmp_path / "study.db"
+
+    def breaks(chosen: ClassifierSettings) -> float:
+        place.write_bytes(b"broken " * 9999)
+        return 0.5
+
+    trains(breaks)
+    with pytest.raises(ChestlibError, match=r"^sqlite:///.*/study\.db: .*; the same command goes on from here$"):
+        search(small, tmp_path, 2, storage=f"sqlite:///{place}")
+
+
 # --- workers ---
 
 
