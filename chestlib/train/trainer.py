@@ -205,7 +205,7 @@ def fit(
         message = f"{run.path}: interrupted; {RESUME if keep else 'the same command goes on'}"
         with _interruptible(message), _enough_memory(run, settings), own_numbers():
             trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
-    if not first_process():
+    if trainer.world_size > 1 and not first_process():
         sys.exit()
     module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     return trainer
@@ -289,7 +289,8 @@ def _trainer(run: Run, settings: FitSettings, hooks: list[Callback], keep: bool,
 
 def _quiet() -> None:
     """Lightning's advice goes to nobody: what a user must know, chestlib says itself."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     for text in (".*does not have many workers.*", ".*Checkpoint directory.*exists.*", ".*number of training batches.*",
                  ".*dirpath has changed.*", ".*isinstance.*LeafSpec.*", ".*`training_step` returned `None`.*",
                  ".*could not find the monitored key.*"):  # fmt: skip
