@@ -14,12 +14,8 @@ from commands import Ended
 from world import COMMANDS, Command, World, files
 
 ROOM = {
-<<<<<<< HEAD
-    "fetch": 60, "phantom": 16, "tune": 8, "train classifier": 300, "train detector": 20_000, "predict": 8,
+    "fetch": 60, "phantom": 16, "tune": 8, "train classifier": 200, "train detector": 20_000, "predict": 8,
     "report": 24,
-=======
-    "fetch": 60, "phantom": 16, "tune": 8, "train classifier": 160, "train detector": 20_000, "report": 24,
->>>>>>> train
 }  # fmt: skip
 """KiB that the disk has left; each command needs more."""
 
