@@ -157,7 +157,8 @@ class Course:
         from filelock import FileLock
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f".{kind}.lock", is_singleton=True)  # re-entrant: training includes the study
+        # Not the lock of the run itself, which refuses where this one waits. Re-entrant: training includes the study.
+        return FileLock(self.folder / f".{kind}.waiting.lock", is_singleton=True)
 
 
 def begin(data: str | Path | None = None, profile: str | None = None) -> Course:

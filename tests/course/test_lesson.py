@@ -14,7 +14,7 @@ from chestlib import course
 from chestlib.course import Course, environment, lesson
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
-from chestlib.settings import FULL, QUICK
+from chestlib.settings import FULL, QUICK, TuneSettings
 
 
 @pytest.fixture
@@ -108,3 +108,15 @@ def test_env_tells_what_is_too_old_or_not_there(place: Path, monkeypatch: pytest
     rows = {row.name: row for row in environment.rows()}
     assert rows["torch"] == ("torch", "2.4.1+cpu", False) and rows["torchvision"].ok
     assert not rows["pydicom"].ok and "make env" in rows["pydicom"].value
+
+
+def test_a_run_is_tuned_and_trained_once(small: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    toy = replace(QUICK.classifier, image_size=32, width=8, depth=2, epochs=1)
+    profile = replace(QUICK, classifier=toy, tune=TuneSettings(trials=2, epochs=1), resamples=20)
+    run = Course(small, small, profile).classifier()
+    best = run.read("tuned")["settings"]
+    assert run.finished and run.read("settings")["settings"] == best
+    written = (run.path / "test.json").stat().st_mtime_ns
+    assert Course(small, small, profile).classifier().path == run.path
+    assert (run.path / "test.json").stat().st_mtime_ns == written
