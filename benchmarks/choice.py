@@ -33,6 +33,10 @@ class Watched:
     def all_seen(self) -> dict[str, Any]:
         seen = super().all_seen()
         self.told.append({name: found for name, found in seen.items() if name in self.test})
+        if isinstance(self, Classifier):
+            logit, truth = np.array([found for name, found in seen.items() if name not in self.test]).T
+            partial = roc_auc_score(truth > 0.5, logit, max_fpr=1 - settings.SPECIFICITY_FLOOR)
+            self.log("val_partial_auroc", float(partial))
         return {name: found for name, found in seen.items() if name not in self.test}
 
 

@@ -79,7 +79,7 @@ class Clock(Callback):
 def through_chestlib(chosen: ClassifierSettings, train: XrayDataset, val: XrayDataset, place: Path) -> float:
     """An epoch through `chestlib.train.fit`, with its sampler, callbacks, validation and checkpoint: seconds."""
     clock = Clock()
-    fit(Run(place), Classifier(chosen), train, val, monitor="val_pauroc", callbacks=[clock])
+    fit(Run(place), Classifier(chosen), train, val, monitor="val_average_precision", callbacks=[clock])
     return clock.seconds
 
 

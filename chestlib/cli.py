@@ -154,7 +154,7 @@ def tune(
         study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
     failed = package.failures(study)
     trouble = f", {len(failed)} failed: {failed[-1]}" if failed else ""
-    print(f"{run}: {package.ended(study)} trials{trouble}; best partial AUROC, on val: {study.best_value:.3f}")
+    print(f"{run}: {package.ended(study)} trials{trouble}; best average precision, on val: {study.best_value:.3f}")
 
 
 @app.command(

@@ -46,7 +46,7 @@ def trials(study: Any, title: str) -> Figure:
     )
     best = np.maximum.accumulate([t.value for t in finished])
     axis.step([t.number for t in finished], best, where="post", color=WARN, linewidth=1.2, label="best so far")
-    axis.set(title=title, xlabel="trial", ylabel="partial AUROC on val")
+    axis.set(title=title, xlabel="trial", ylabel="average precision on val")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(axis="y")
     axis.legend(fontsize=8)

@@ -10,7 +10,6 @@ from chestlib.metrics.binary import (
     binary_scores,
     confusion_counts,
     curves,
-    partial_auroc,
     recall_by_finding,
     recall_by_size,
     reliability,
@@ -30,6 +29,6 @@ __all__ = [
     "IOU", "Match", "OperatingPoint", "binary_intervals", "binary_scores", "bootstrap_intervals", "box_scores",
     "cascade", "choose_thresholds", "coco_ranks", "coco_scores", "confusion_counts", "confusion_matrix", "curves",
     "detection_intervals", "evaluate", "froc_curves", "froc_ranks", "froc_scores", "match", "mean_present",
-    "overlap", "partial_auroc", "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size",
+    "overlap", "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size",
     "reliability", "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip

@@ -132,39 +132,6 @@ def weighted_scores(y: np.ndarray, p: np.ndarray, threshold: float, weights: np.
     }
 
 
-def partial_auroc(y: np.ndarray, p: np.ndarray, floor: float = SPECIFICITY_FLOOR) -> float:
-    """Area under the ROC curve where the specificity is at least the floor, so scaled that chance is .5 and best 1.
-
-    With a floor of 1 it is the limit, half of one plus the sensitivity without a false positive. Source: McClish,
-    "Analyzing a portion of the ROC curve", Medical Decision Making 9 (1989), 190-195.
-
-    Raises
-    ------
-    ChestlibError
-        As :func:`binary_scores`, or for a floor outside [0, 1].
-
-    Examples
-    --------
-    >>> diseased, p = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([0.9, 0.6, 0.2, 0.5, 0.3, 0.1, 0.1])
-    >>> round(partial_auroc(diseased, p, floor=0.5), 4)  # two of four normal images: the image at 0.2 comes after
-    0.7778
-    """
-    found = curves(y, p)
-    if not 0 <= floor <= 1:
-        raise ChestlibError(f"specificity floor {floor}: expected a value from 0 to 1")
-    false = np.concatenate([[0.0], 1 - found.specificity])
-    true = np.concatenate([[0.0], found.sensitivity])
-    if floor == 1:
-        return float((1 + true[false == 0].max()) / 2)
-    most = 1 - floor
-    inside = false <= most
-    x = np.append(false[inside], most)
-    y = np.append(true[inside], np.interp(most, false, true))
-    area = (np.diff(x) * (y[1:] + y[:-1]) / 2).sum()
-    chance = most**2 / 2
-    return float((1 + (area - chance) / (most - chance)) / 2)
-
-
 def confusion_counts(y: np.ndarray, p: np.ndarray, threshold: float) -> np.ndarray:
     """Count [[true negatives, false positives], [false negatives, true positives]]; (2, 2) int64, rows truth."""
     y, p = _checked(y, p)

@@ -22,7 +22,7 @@ from torch import nn
 
 from chestlib.data import Record
 from chestlib.errors import ChestlibError
-from chestlib.metrics import binary_scores, partial_auroc, threshold_at_floor
+from chestlib.metrics import binary_scores, threshold_at_floor
 from chestlib.settings import ClassifierSettings
 from chestlib.train.module import StageModule, first_numbers, predicting
 
@@ -139,16 +139,19 @@ class Classifier(StageModule):
             self.log(f"val_{name}", value, sync_dist=True)
 
 
-MONITOR = "val_pauroc"
-"""What chooses epochs and trials: recall at one threshold moves in steps of one image, and networks that differ tie."""
+MONITOR = "val_average_precision"
+"""What chooses epochs and trials: recall at one threshold moves in steps of one image, so networks that differ tie, and
+the partial AUROC above the floor hears few normal images; benchmarks/choice.py measures them."""
 
 
 def validation_scores(truth: np.ndarray, probability: np.ndarray, floor: float) -> dict[str, float]:
     """Score at the best threshold that keeps the specificity floor; all 0 while a sanity pass sees one class."""
     if truth.all() or not truth.any():
-        return dict.fromkeys(("recall", "precision", "f1", "accuracy", "specificity", "auroc", "pauroc"), 0.0)
+        return dict.fromkeys(
+            ("recall", "precision", "f1", "accuracy", "specificity", "auroc", "average_precision"), 0.0
+        )
     point = threshold_at_floor(truth, probability, floor)
-    return binary_scores(truth, probability, point.threshold) | {"pauroc": partial_auroc(truth, probability, floor)}
+    return binary_scores(truth, probability, point.threshold)
 
 
 def pos_weight(records: Sequence[Record]) -> float:

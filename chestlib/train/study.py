@@ -1,7 +1,7 @@
 """Optuna for stage 1: recall under the specificity floor, as a figure that a search can climb.
 
 Recall alone has a trivial optimum: call everyone diseased. Recall at the floor moves in steps of one image. So the
-objective is the partial AUROC on the validation part, the recall averaged over the specificities above the floor.
+objective is the average precision on the validation part, and the floor is kept by the threshold, which is chosen last.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _one_trial(study: optuna.Study, objective: Callable[[optuna.Trial], float]) 
 
 
 class _Objective:
-    """Train with the settings of a trial; its value is the partial AUROC on val."""
+    """Train with the settings of a trial; its value is the average precision on val."""
 
     def __init__(
         self, run: Run, base: ClassifierSettings, plan: TuneSettings, fixed: Collection[str], split: Split, cache: Path
@@ -206,7 +206,7 @@ class _Objective:
         for key, value in figures.items():
             trial.set_user_attr(key, round(value, 4))
         trial.set_user_attr("seconds", round(time.monotonic() - start, 1))
-        return figures["pauroc"]
+        return figures["average_precision"]
 
     def fit(self, chosen: ClassifierSettings, prune: Prune) -> dict[str, float]:
         """Train, and return the figures on val."""
@@ -215,8 +215,8 @@ class _Objective:
         module = Classifier(chosen, classifier.pos_weight(self.few))
         trainer = fit(self.run, module, train, self.val, monitor=classifier.MONITOR, keep=False, callbacks=[prune])
         figures = {key.removeprefix("val_"): float(value) for key, value in trainer.callback_metrics.items()}
-        if not math.isfinite(figures["pauroc"]):
-            raise ChestlibError(f"{self.run.path}: val_pauroc is {figures['pauroc']}")
+        if not math.isfinite(figures["average_precision"]):
+            raise ChestlibError(f"{self.run.path}: val_average_precision is {figures['average_precision']}")
         return figures
 
 

@@ -13,7 +13,6 @@ from chestlib.metrics import (
     binary_scores,
     confusion_counts,
     curves,
-    partial_auroc,
     recall_by_finding,
     recall_by_size,
     reliability,
@@ -47,25 +46,6 @@ def test_scores_equal_scikit_learn_ties_included(case, threshold):
     }
     assert binary_scores(y, p, threshold) == pytest.approx(expected, abs=1e-12)
     assert (confusion_counts(y, p, threshold) == sklearn_metrics.confusion_matrix(y, called)).all()
-
-
-@settings(max_examples=60, deadline=None)
-@given(cases.filter(lambda case: mixed(case[0])), st.sampled_from([0.0, 0.25, 0.5, 0.7, 0.9, 0.999]))
-def test_the_partial_area_equals_scikit_learn_ties_included(case, floor):
-    y, p = case
-    assert partial_auroc(y, p, floor) == pytest.approx(sklearn_metrics.roc_auc_score(y, p, max_fpr=1 - floor))
-
-
-def test_the_partial_area_at_its_ends():
-    y = np.array([True, True, False, False])
-    assert partial_auroc(y, np.array([0.9, 0.8, 0.1, 0.2])) == 1
-    assert partial_auroc(y, np.full(4, 0.3)) == pytest.approx(0.5)
-    assert partial_auroc(y, np.array([0.9, 0.1, 0.2, 0.3]), floor=1) == 0.75  # one of two without a false positive
-    for wrong in (np.ones(4, bool), np.zeros(4, bool)):
-        with pytest.raises(ChestlibError, match="this part holds only"):
-            partial_auroc(wrong, np.full(4, 0.3))
-    with pytest.raises(ChestlibError, match=r"specificity floor 1\.1"):
-        partial_auroc(y, np.full(4, 0.3), floor=1.1)
 
 
 @settings(max_examples=60, deadline=None)

@@ -46,7 +46,9 @@ def recalls(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], None
     def script(values: Sequence[float]) -> None:
         left: Iterator[float] = iter(values)
         real = classifier.validation_scores
-        monkeypatch.setattr(classifier, "validation_scores", lambda *args: real(*args) | {"pauroc": next(left)})
+        monkeypatch.setattr(
+            classifier, "validation_scores", lambda *args: real(*args) | {"average_precision": next(left)}
+        )
 
     return script
 

@@ -57,7 +57,7 @@ def trains(monkeypatch: pytest.MonkeyPatch, small: DataFolder) -> Callable[..., 
 
     def put(function: Trains) -> None:
         def fit(run: Run, module: object, *_: object, **__: object) -> SimpleNamespace:
-            return SimpleNamespace(callback_metrics={"val_pauroc": function(module.settings)})
+            return SimpleNamespace(callback_metrics={"val_average_precision": function(module.settings)})
 
         monkeypatch.setattr(study, "fit", fit)
 
@@ -106,7 +106,10 @@ def test_a_trial_that_fails_is_kept_and_one_that_is_interrupted_tried_again(
     trains(failing)
     found = search(small, tmp_path / "c", 5, base=base)
     assert (ended(found), len(tried(found)), len(calls)) == (5, 3, 5)
-    assert [error.split(": ")[1] for error in failures(found)] == ["the loss of this batch is nan", "val_pauroc is nan"]
+    assert [error.split(": ")[1] for error in failures(found)] == [
+        "the loss of this batch is nan",
+        "val_average_precision is nan",
+    ]
     assert len({str(chosen) for chosen in calls}) == 5, "none is proposed again"
     assert search(small, tmp_path / "c", 5, base=base) and len(calls) == 5
 
