@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PATIENCE = 30
 """Seconds in which a scheduler must answer, and a first worker join."""
 
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+"""Run by each local worker: Ctrl-C reaches it too, but it is ended by this process, without a traceback."""
+
 Made = tuple[str, str, bool]
 """What a predictor is made of: both run folders, and whether stage 1 is a gate."""
 
@@ -107,8 +110,8 @@ def _cluster(where: str) -> Iterator[Client]:
     if where.isdecimal() and int(where):
         # The system bounds their memory: Dask's share by cores would end a worker that a large model fills.
         own = LocalCluster(
-            n_workers=int(where), threads_per_worker=2, memory_limit=0, dashboard_address=None,
-            silence_logs=logging.CRITICAL,
+            n_workers=int(where), threads_per_worker=2, memory_limit=0, dashboard_address=":0",
+            silence_logs=logging.CRITICAL, preload=[DEAF],
         )  # fmt: skip
     try:
         try:

@@ -18,11 +18,10 @@ import torch
 from torchvision.ops import MultiScaleRoIAlign
 
 from chestlib import metrics, settings
-from chestlib.data import DataFolder, Record, images, open_data, splits
+from chestlib.data import DataFolder, Record, open_data, splits
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
-from chestlib.predict import TwoStage, predict
 from chestlib.train import (
     Run,
     XrayDataset,
@@ -246,61 +245,6 @@ def test_scale_boxes_keeps_axes_apart() -> None:
     np.testing.assert_allclose(scale_boxes(np.array([[10, 20, 30, 40]]), (100, 200), (50, 50)), [[5, 5, 15, 10]])
 
 
-def test_predictions_do_not_depend_on_the_file_s_form(runs: tuple[Run, Run], small: DataFolder, tmp_path: Path) -> None:
-    grey = cv2.imread(str(small.test[0].path), cv2.IMREAD_GRAYSCALE)
-    scans = tmp_path / "scans"
-    scans.mkdir()
-    cv2.imwrite(str(scans / "a-grey.png"), grey)
-    cv2.imwrite(str(scans / "b-rgba.png"), cv2.merge([grey, grey, grey, np.full_like(grey, 255)]))
-    cv2.imwrite(str(scans / "c-large.png"), cv2.resize(grey, (512, 512), interpolation=cv2.INTER_NEAREST))
-    (scans / "d-broken.png").write_bytes((scans / "a-grey.png").read_bytes()[:900])
-    model = TwoStage(*runs)
-    seen: list[tuple[int, int]] = []
-    found = predict([scans], model, tmp_path / "out", batch=3, progress=lambda *step: seen.append(step))
-    plain, rgba, _, broken = found
-    assert plain.disease_probability == rgba.disease_probability
-    assert plain.to_json()["detections"] == rgba.to_json()["detections"]
-    assert "d-broken.png" in broken.error and broken.detections is None
-    written = json.loads((tmp_path / "out" / "predictions.json").read_text())
-    assert [w["file"] for w in written] == [p.file for p in found] and written[3]["error"]
-    assert len(list((tmp_path / "out").glob("*.png"))) == 3 and seen[-1] == (4, 4)
-    about = json.loads((tmp_path / "out" / "about.json").read_text())
-    assert about["trained_on"]["detector"]["synthetic"] and 0 <= about["disease_threshold"] <= 1
-
-
-def test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them(runs: tuple[Run, Run]) -> None:
-    """Whatever the detector has learnt: it is replaced by one that notes what it sees and always answers one box."""
-    model = TwoStage(*runs)
-    side, seen = model.detector.settings.image_size, []
-
-    def answer(pictures: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
-        seen.extend(pictures)
-        box = {"boxes": torch.tensor([[0.25, 0.5, 0.5, 0.75]]) * side, "labels": torch.tensor([8])}
-        return [box | {"scores": torch.tensor([0.9])} for _ in pictures]
-
-    answer.settings = model.detector.settings
-    model.detector = answer
-    rows = np.linspace(0, 0.6, 200, dtype=np.float32)[:, None]
-    film = (rows + np.linspace(0, 0.4, 120, dtype=np.float32))[None]  # 120 wide, 200 high; darkest in the upper left
-    large = np.repeat(np.repeat(film, 2, axis=1), 2, axis=2)
-    found = model([film, large], ["film", "large"])
-    np.testing.assert_allclose(found[0].detections.boxes, [[30, 100, 60, 150]], rtol=1e-4)
-    np.testing.assert_allclose(found[1].detections.boxes, [[60, 200, 120, 300]], rtol=1e-4)
-    assert (found[1].width, found[1].height) == (240, 400)
-    first, second = (picture[0].numpy() for picture in seen)
-    assert np.abs(first - second).max() <= 1.01 / 255
-    assert first[0, 0] < first[0, -1] < first[-1, 0] < first[-1, -1]  # neither inverted nor turned
-
-
-def test_the_cascade_leaves_out_what_stage_one_calls_normal(runs: tuple[Run, Run], small: DataFolder) -> None:
-    model = TwoStage(*runs, cascade=True)
-    model.threshold = 2.0
-    picture = images.read(small.test[0].path)
-    assert model([picture], ["x"])[0].detections is None
-    model.threshold = 0.0
-    assert model([picture], ["x"])[0].detections is not None
-
-
 def test_a_run_folder_is_checked_before_use(runs: tuple[Run, Run], tmp_path: Path) -> None:
     with pytest.raises(ChestlibError, match="no such run folder"):
         load_classifier(Run(tmp_path / "none"))
@@ -326,21 +270,6 @@ def test_settings_that_fit_no_model_are_told(
         ChestlibError, match=r"(settings|best)\.(json|safetensors): (no model|weights of another model).*train again"
     ):
         (load_classifier, load_detector)[which](Run(tmp_path / "run"))
-
-
-def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small: DataFolder) -> None:
-    """Prediction is the run's model on the same pixels, with the run's threshold."""
-    pictures, names = [images.read(r.path) for r in small.test], [r.file_name for r in small.test]
-    said = {row["file"]: row["disease_probability"] for row in runs[0].read("predictions")["test"]}
-    model = TwoStage(*runs)
-    threshold = model.threshold = sorted(said.values())[10]  # one that a film has, as the chosen one was on val
-    for reply in model(pictures, names):  # all at once, as the run saw them
-        assert reply.disease_probability == pytest.approx(said[reply.file], abs=1.1e-6)
-        assert reply.disease_present == (reply.disease_probability >= threshold)
-    found = runs[1].read("predictions")["test"]
-    for at in range(0, len(names), 8):
-        for reply in model(pictures[at : at + 8], names[at : at + 8]):
-            assert reply.detections.to_list() == found[reply.file]
 
 
 def test_the_real_files_are_read_and_found_too_few(real: Path) -> None:
