@@ -53,11 +53,9 @@ def change(texts: Sequence[str], *values: Any) -> list[Any]:
             raise ChestlibError(f"--set {text}: no such setting; write name=value with one of {', '.join(kinds)}")
         kind, i = kinds[name]
         found[i][name] = _read(word, kind)
-        if wrong := problem(name, kind, found[i][name]):
-            raise ChestlibError(f"--set {text}: {wrong}")
     try:
         return [replace(value, **changed) for value, changed in zip(values, found, strict=True)]
-    except ChestlibError as error:  # they do not fit together
+    except ChestlibError as error:
         raise ChestlibError(f"--set {' '.join(texts)}: {error}") from None
 
 
