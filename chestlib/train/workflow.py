@@ -115,7 +115,7 @@ def train_stage(
             if not run.finished:
                 parts = _parts(stage, split, settings, cache)
                 module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
-                _begin(run, about, split)  # now that every image has been read, and the weights to start from are here
+                _begin(run, about, split, settings)  # now that every image has been read, and the weights to start from are here
                 own: dict[str, Any] = {"monitor": stage.monitor, "resume": resume, "progress": progress}
                 fit(run, module, parts["train"], parts["val"], **own, **options)
                 _score(run, stage, module, split, parts, resamples)
@@ -166,11 +166,12 @@ def _about(
     }
 
 
-def _begin(run: Run, about: dict[str, Any], split: Split) -> None:
+def _begin(run: Run, about: dict[str, Any], split: Split, settings: Settings) -> None:
     """Write what the run is, unless it goes on."""
     if not run.settings_file.is_file() and first_process():
         run.write("split", split.to_json())
-        run.write("settings", about | {"versions": versions(), "device": devices.name()})
+        machine = {"device": devices.name(), "precision": devices.precision(settings.precision)}
+        run.write("settings", about | machine | {"versions": versions()})
 
 
 def versions() -> dict[str, str]:
