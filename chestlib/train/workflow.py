@@ -115,7 +115,7 @@ def train_stage(
             if not run.finished:
                 parts = _parts(stage, split, settings, cache)
                 module, options = stage.build(settings, split), stage.loader(split, settings) | trainer_options
-                _begin(run, about, split, settings)  # now that every image has been read, and the weights to start from are here
+                _begin(run, about, split, settings)  # now that images are read, and weights to start from are here
                 own: dict[str, Any] = {"monitor": stage.monitor, "resume": resume, "progress": progress}
                 fit(run, module, parts["train"], parts["val"], **own, **options)
                 _score(run, stage, module, split, parts, resamples)
