@@ -15,8 +15,9 @@ from bs4 import BeautifulSoup
 from nbformat import v4
 from typer.testing import CliRunner
 
+import chestlib
 from chestlib import cli, settings, train
-from chestlib.data import DataFolder
+from chestlib.data import DataFolder, identify, splits
 from chestlib.errors import ChestlibError
 
 COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "report", "env"]
@@ -103,10 +104,12 @@ def test_what_is_set_wins_over_what_was_tuned(
     for name in ("train_stage", "tune"):
         monkeypatch.setattr(train, name, note, raising=False)
     tuned = replace(settings.QUICK.classifier, width=5, dropout=0.3)
-    train.Run(tmp_path).write("tuned", {"settings": settings.to_json(tuned)})
+    split, run = splits.default(small.train, small.test, 2**32 - 1), train.Run(tmp_path / "run")
+    of = {"identity": identify(split, run.cache)._asdict(), "chestlib": chestlib.__version__}
+    run.write("tuned", of | {"settings": settings.to_json(tuned)})
     sets = ["--set", "width=9", "--set", "epochs=3", "--seed", "4294967295"]
     for command in (["train", "classifier"], ["tune"]):
-        result = CliRunner().invoke(cli.app, [*command, str(small.root), "--run", str(tmp_path), *sets])
+        result = CliRunner().invoke(cli.app, [*command, str(small.root), "--run", str(run.path), *sets])
         assert str(result.exception) == "noted"
     (trained, _), (base, plan, fixed) = asked
     assert trained == replace(tuned, width=9, epochs=3, seed=2**32 - 1)

@@ -46,12 +46,13 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def files(folder: Path) -> dict[str, str] | None:
-    """Every visible file and its digest, if the folder passes for a data set; None if not."""
+    """Every visible file but the cache's and its digest, if the folder passes for a data set; None if not."""
     try:
         open_data(folder)
     except ChestlibError:
         return None
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.relative_to(folder).parts[0].startswith("."))
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).parts[0] != "cache")
+    found = [p for p in found if not p.relative_to(folder).parts[0].startswith(".")]
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
 
 

@@ -70,7 +70,7 @@ def test_seeds_have_32_bits(small: DataFolder, tmp_path: Path) -> None:
     run = train_stage(small, Run(tmp_path / "run"), replace(TINY, seed=largest), resamples=20)
     assert run.finished
     for wrong in (-1, 2**32):
-        with pytest.raises(ChestlibError, match=rf"seed {wrong}: expected a whole number from 0 to 2\*\*32 - 1"):
+        with pytest.raises(ChestlibError, match=rf"seed (is )?{wrong}[:;] expected a whole number from 0 to"):
             train_stage(small, Run(tmp_path / "other"), replace(TINY, seed=wrong))
     seeds = {numbers_of(seed, epoch) for seed in (0, 1, 10_007, largest) for epoch in range(-1, 50)}
     assert len(seeds) == 4 * 51
