@@ -73,8 +73,7 @@ def test_the_course_relays_what_takes_long(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(phantom, "write", pretend)
     monkeypatch.setattr(course.lesson, "open_data", lambda folder: None)
     course.phantom(settings.profile("quick"))
-    data = type("Data", (), {"root": tmp_path, "train": [], "test": []})()
-    monkeypatch.setattr(course.Course, "split", None)
+    data = type("Data", (), {"root": tmp_path, "train": [], "test": [], "records": []})()
     course.Course(data, data, settings.profile("quick")).classifier()
     assert told[::2] == [
         ["phantom", "drawing the phantom", 0, 0],

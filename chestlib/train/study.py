@@ -19,7 +19,7 @@ import numpy as np
 import optuna
 from lightning.pytorch import Callback, LightningModule, Trainer
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 import chestlib
 from chestlib.console import Progress
@@ -30,7 +30,7 @@ from chestlib.train import classifier
 from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset
 from chestlib.train.draws import Draws, first_try, suggest
-from chestlib.train.run import OLD, Run, differences
+from chestlib.train.run import OLD, SEARCHED, Run, differences
 from chestlib.train.storage import fail_dead, open_storage, shown, sign_of_life, told, turn
 from chestlib.train.trainer import fit
 
@@ -132,14 +132,14 @@ def _open_study(storage: BaseStorage, where: str | Path, name: str, of: dict[str
 def _work(
     study: optuna.Study, storage: BaseStorage, trials: int, objective: _Objective, progress: Progress | None
 ) -> None:
-    """Carry out trials until so many have ended, here or in other workers."""
+    """Carry out trials until so many have ended, here or in other workers, and none is left to be tried again."""
 
     def tell(note: str = "") -> None:
         if progress:
             progress(ended(study), trials, note)
 
     with sign_of_life(storage) as worker:
-        while ended(study) < trials:
+        while ended(study) < trials or _begun(study):
             with ExitStack() as beginning:
                 beginning.enter_context(turn(storage))
                 fail_dead(study, storage)
@@ -154,18 +154,26 @@ def _work(
 
 def _is_due(study: optuna.Study, trials: int) -> bool:
     """Tell whether there is a trial to begin, beside those that run elsewhere."""
-    # One without settings counts as none: a database's worker may have been killed before its first sign of life.
-    running = [t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if t.params]
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    return bool(waiting) or ended(study) + len(running) < trials
+    return bool(waiting) or ended(study) + len(_begun(study)) < trials
+
+
+def _begun(study: optuna.Study) -> list[FrozenTrial]:
+    """List the trials that run or wait; the worker of one may be dead, and then it is tried again."""
+    begun = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    # One without settings counts as none: a database's worker may have been killed before its first sign of life.
+    return [trial for trial in begun if trial.params or trial.state is TrialState.WAITING]
 
 
 def _try_again(study: optuna.Study) -> None:
     """Queue what was cut short, with the same settings: a trial that failed without an error of its own."""
+    searched = {*SEARCHED} - {*study.user_attrs["of"]["fixed"]}
     last = {first_try(trial): trial for trial in study.get_trials(deepcopy=False)}
     for first, trial in last.items():
         if trial.state is TrialState.FAIL and "error" not in trial.user_attrs:
-            study.enqueue_trial(trial.system_attrs.get("fixed_params", {}) | trial.params, {"again": first})
+            params = trial.system_attrs.get("fixed_params", {}) | trial.params
+            # Of one that was cut short while its settings were drawn, all are drawn again, and come out as they would.
+            study.enqueue_trial(params if params.keys() >= searched else {}, {"again": first})
 
 
 def _one_trial(study: optuna.Study, objective: Callable[[optuna.Trial], float]) -> None:

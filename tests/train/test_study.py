@@ -114,6 +114,18 @@ def test_a_trial_that_fails_is_kept_and_one_that_is_interrupted_tried_again(
     assert search(small, tmp_path / "c", 5, base=base) and len(calls) == 5
 
 
+def test_a_trial_cut_short_while_its_settings_are_drawn_is_drawn_as_it_would_have_been(
+    trains: Callable, small: DataFolder, tmp_path: Path
+) -> None:
+    trains(lambda chosen: chosen.learning_rate)
+    undisturbed = tried(search(small, tmp_path / "a", 3))
+    search(small, tmp_path / "b", 1)
+    cut = opened(tmp_path / "b" / "run" / "study.log")
+    cut.sampler = Draws(BASE, cut._storage)
+    cut.ask().suggest_float("learning_rate", 3e-4, 3e-3, log=True)  # and is killed
+    assert tried(search(small, tmp_path / "b", 3)) == undisturbed
+
+
 def test_a_study_whose_trials_all_fail_is_one_line(trains: Callable, small: DataFolder, tmp_path: Path) -> None:
     def fails(chosen: ClassifierSettings) -> float:
         raise ChestlibError("run: the device ran out of memory")
