@@ -105,7 +105,7 @@ def test_a_run_of_the_first_version_is_told_and_left_alone(run: Run, data: DataF
     (tmp_path / "old" / "settings.json").write_text(json.dumps(about))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*")}
     for use in (lambda old: old.require("detector"), lambda old: train_stage(data, old, TINY, resume=True)):
-        with pytest.raises(ChestlibError, match=r"old: written by chestlib 0\.1\.0.*another folder"):
+        with pytest.raises(ChestlibError, match=r"old/settings\.json: written by chestlib 0\.1\.0.*another folder"):
             use(Run(tmp_path / "old"))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*")} == before
 
