@@ -220,7 +220,7 @@ class Run:
             raise ChestlibError(f"{self.settings_file}: not the settings of a run; train it again in another folder")
         if "identity" not in about:
             raise ChestlibError(
-                f"{self.settings_file}: written by {OLD}, which did not say of which data it is; train in another folder"
+                f"{self.settings_file}: written by {OLD}, which did not say of which data; train in another folder"
             )
         if kind and (found := about.get("kind")) != kind:
             raise ChestlibError(f"{self.settings_file}: of a {found} run; expected a {kind} run")
