@@ -92,7 +92,8 @@ class Course:
     @cached_property
     def figures(self) -> Path:
         """Where the notebooks save their figures."""
-        return run_folder(self.data, self.profile) / "figures"
+        own = self.folder if self.data is self.trained_on else run_folder(self.data, self.profile)
+        return own / "figures"
 
     def claim(self, text: str, holds: bool, figure: str = "") -> None:
         """Tell whether something learned holds, such as "the loss falls".

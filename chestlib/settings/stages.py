@@ -133,9 +133,11 @@ class DetectorSettings(FitSettings):
             raise ChestlibError(f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level")
         if self.weights == "imagenet" and self.trunk == "resnet10":
             raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
-        stock = (self.trunk, self.fpn_channels, self.head_units) == ("resnet50", 256, 1024)
+        stock = (self.trunk, self.fpn_channels, self.head_units, len(self.anchor_ratios)) == ("resnet50", 256, 1024, 3)
         if self.weights == "coco" and not stock:
-            raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256 and head_units 1024")
+            raise ChestlibError(
+                "weights 'coco': need trunk resnet50, fpn_channels 256, head_units 1024 and 3 anchor_ratios"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

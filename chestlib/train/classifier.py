@@ -21,7 +21,6 @@ import torch
 from torch import nn
 
 from chestlib.data import Record
-from chestlib.errors import ChestlibError
 from chestlib.metrics import binary_scores, threshold_at_floor
 from chestlib.settings import ClassifierSettings
 from chestlib.train.module import StageModule, first_numbers, predicting
@@ -103,10 +102,6 @@ class Classifier(StageModule):
 
     def __init__(self, settings: ClassifierSettings, pos_weight: float = 1.0) -> None:
         super().__init__(settings)
-        if settings.image_size < 2**settings.depth:
-            raise ChestlibError(
-                f"image_size {settings.image_size}: too small for {settings.depth} blocks; each halves it"
-            )
         self.floor = settings.specificity_floor
         with first_numbers(settings.seed):
             model = SimpleCNN(settings.width, settings.depth, settings.dropout)

@@ -43,8 +43,6 @@ TRUNKS = {
 }
 """Block and number of blocks a layer: He et al., arXiv:1512.03385, table 1; resnet10 halves resnet18."""
 
-COCO_WIDTHS = ("resnet50", 256, 1024, 3)
-"""Trunk, fpn_channels, head_units and number of anchor_ratios of the published detector."""
 
 ANEW = "roi_heads.box_predictor."
 """The one part that published weights leave out: COCO has other classes."""
@@ -90,7 +88,6 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         For an unknown trunk or weights, COCO weights with other widths than the stock's, or published weights that
         cannot be had or do not fit.
     """
-    _check(settings)
     channels, levels = settings.fpn_channels, ["0", "1", "2", "3"]
     backbone = _backbone(settings, levels, pretrained)
     sizes = tuple((share * settings.image_size,) for share in settings.anchor_sizes)
@@ -118,20 +115,6 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
     if pretrained and settings.weights == "coco":
         _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
     return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
-
-
-def _check(settings: DetectorSettings) -> None:
-    if settings.trunk not in TRUNKS:
-        raise ChestlibError(f"trunk {settings.trunk!r}: unknown; use one of {', '.join(TRUNKS)}")
-    if settings.weights not in ("none", "imagenet", "coco"):
-        raise ChestlibError(f"weights {settings.weights!r}: unknown; use none, imagenet or coco")
-    if settings.weights == "imagenet" and settings.trunk == "resnet10":
-        raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
-    if len(settings.anchor_sizes) != 5:
-        raise ChestlibError(f"anchor_sizes: {len(settings.anchor_sizes)} given; need five, one a pyramid level")
-    widths = (settings.trunk, settings.fpn_channels, settings.head_units, len(settings.anchor_ratios))
-    if settings.weights == "coco" and widths != COCO_WIDTHS:
-        raise ChestlibError("weights 'coco': need trunk resnet50, fpn_channels 256, head_units 1024, 3 anchor_ratios")
 
 
 def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -> BackboneWithFPN:

@@ -28,15 +28,7 @@ def warmup_cosine(step: int, total: int, warmup: float) -> float:
 
 
 def numbers_of(seed: int, epoch: int) -> int:
-    """Make a seed for torch of a run's seed, 0 to 2**32 - 1, and an epoch; -1 is for the first weights.
-
-    Raises
-    ------
-    ChestlibError
-        For another seed.
-    """
-    if not 0 <= seed < 2**32:
-        raise ChestlibError(f"seed {seed}: expected a whole number from 0 to 2**32 - 1")
+    """Make a seed for torch of a run's seed, 0 to 2**32 - 1, and an epoch; -1 is for the first weights."""
     # Not seed + epoch: seed 1 would repeat what seed 0 did an epoch earlier.
     return int(np.random.SeedSequence([seed, epoch + 1]).generate_state(1, np.uint64)[0])
 

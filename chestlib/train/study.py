@@ -212,9 +212,9 @@ class _Objective:
             trial.set_user_attr("error", str(error))
             return math.nan  # which ends the trial as failed
         for key, value in figures.items():
-            trial.set_user_attr(key, round(value, 4))
+            trial.set_user_attr(key.removeprefix("val_"), round(value, 4))
         trial.set_user_attr("seconds", round(time.monotonic() - start, 1))
-        return figures["average_precision"]
+        return figures[classifier.MONITOR]
 
     def fit(self, chosen: ClassifierSettings, prune: Prune) -> dict[str, float]:
         """Train, and return the figures on val."""
@@ -222,9 +222,9 @@ class _Objective:
         train = XrayDataset(self.few, chosen.image_size, self.cache, boxes=False, augment=chosen.augment)
         module = Classifier(chosen, classifier.pos_weight(self.few))
         trainer = fit(self.run, module, train, self.val, monitor=classifier.MONITOR, keep=False, callbacks=[prune])
-        figures = {key.removeprefix("val_"): float(value) for key, value in trainer.callback_metrics.items()}
-        if not math.isfinite(figures["average_precision"]):
-            raise ChestlibError(f"{self.run.path}: val_average_precision is {figures['average_precision']}")
+        figures = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        if not math.isfinite(value := figures[classifier.MONITOR]):
+            raise ChestlibError(f"{self.run.path}: {classifier.MONITOR} is {value}")
         return figures
 
 

@@ -25,7 +25,6 @@ from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.train.detector import Detector
 from chestlib.train.load import load_weights
-from chestlib.train.module import numbers_of
 from chestlib.train.run import Run
 from chestlib.train.trainer import RESUME, fit
 
@@ -105,7 +104,6 @@ def train_stage(
         After SIGINT or SIGTERM.
     """
     stage = STAGES[type(settings)]
-    numbers_of(settings.seed, 0)  # another seed is told before anything is read
     split = split or splits.default(data.train, data.test, settings.seed)
     splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None))
     cache = cache or run.cache

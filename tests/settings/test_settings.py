@@ -72,9 +72,9 @@ def test_text_changes_the_first_settings_that_have_the_name() -> None:
     assert plan == TuneSettings(epochs=3, train_share=1.0)
     assert stage == ClassifierSettings(learning_rate=1e-4, precision="32-true", width=7)
     # What fits only together.
-    coco = ["weights=coco", "trunk=resnet50", "fpn_channels=256", "head_units=1024", "anchor_ratios=0.5,2"]
+    coco = ["weights=coco", "trunk=resnet50", "fpn_channels=256", "head_units=1024", "anchor_ratios=0.5,1,3"]
     (stage,) = change(coco, DetectorSettings())
-    assert (stage.weights, stage.anchor_ratios) == ("coco", (0.5, 2.0))
+    assert (stage.weights, stage.anchor_ratios) == ("coco", (0.5, 1.0, 3.0))
 
 
 @pytest.mark.parametrize(
