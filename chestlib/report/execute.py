@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -255,7 +256,9 @@ def run(
     client.pace = pace or Pace([recorded(cell) for cell in source.cells])
     failure = None
     try:
-        client.execute(env={**os.environ, **environment, RELAY: str(file.resolve())}, cleanup_kc=True)
+        variables = {**os.environ, **environment, RELAY: str(file.resolve())}
+        # What a kernel complains of while it is shut down would stand among the report's own lines.
+        client.execute(env=variables, cleanup_kc=True, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         failure = Failure(client.current, _line(f"{error.ename}: {error.evalue}"))
     except (RuntimeError, asyncio.CancelledError) as error:  # no kernel, or it died

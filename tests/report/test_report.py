@@ -192,6 +192,16 @@ def test_takes_up_a_killed_report_where_it_was(
     assert log.read_text() == "1a1b2b3a3b", "the second call goes on at b, the third starts afresh"
 
 
+def test_what_a_kernel_says_while_it_ends_is_not_the_report_s(
+    tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
+    project = Project(tmp_path)
+    project.write("01_a", code("import atexit, sys\natexit.register(print, 'noise', file=sys.__stderr__, flush=True)"))
+    assert not report.build(project.notebooks, project.out, data=project.data, profile="quick").failed
+    assert "noise" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("change", ["cell", "profile", "data"])
 def test_a_changed_notebook_is_not_taken_up(tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from chestlib.report.execute import _key, read_notebook
