@@ -132,3 +132,13 @@ def test_broken_file_is_one_line_that_names_it(tmp_path, kind):
     with pytest.raises(ChestlibError, match=r"x\.png: ") as caught:
         images.read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_scripts_of_the_first_version_find_their_names(tmp_path):
+    from chestlib import images as old
+    from chestlib.sources import open_data
+
+    path = save(tmp_path / "x.png", GREY)
+    assert old.find([tmp_path]) == [path] and old.size(path) == (8, 6) and (old.read(path) == images.read(path)).all()
+    with pytest.raises(ChestlibError, match="no data set here"):
+        open_data(tmp_path)
