@@ -17,6 +17,7 @@ from chestlib.data.folder import NIH_SIZE, scan
 from chestlib.data.formats import challenge, coco, yolo
 from chestlib.data.formats.recognise import PHANTOM
 from chestlib.data.patients import PATIENTS, write_patients
+from chestlib.data.vocabulary import findings_of, write_findings
 from chestlib.errors import ChestlibError
 from chestlib.files import link_or_copy, write_atomically
 
@@ -69,7 +70,12 @@ class Conversion:
 
 
 def convert(
-    source: Path, out: Path, to: str, others: str | None = None, progress: Progress | None = None
+    source: Path,
+    out: Path,
+    to: str,
+    others: str | None = None,
+    progress: Progress | None = None,
+    findings: Sequence[str] | None = None,
 ) -> Conversion:
     """Write a data set of any format in another.
 
@@ -85,7 +91,9 @@ def convert(
     to : str
         "chestx-det10", "coco", "yolo" or "challenge".
     others : str, optional
-        What becomes of findings outside the ten: "keep" or "drop"; without it they are an error.
+        What becomes of findings that are not known: "keep" or "drop"; without it they are an error.
+    findings : sequence of str, optional
+        As of :func:`chestlib.data.open_data`.
 
     Raises
     ------
@@ -97,7 +105,7 @@ def convert(
         raise ChestlibError(f"{to}: not a format; take one of {', '.join(FORMATS)}")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ChestlibError(f"{out}: is there already; give a new name")
-    reading = Reading(others)
+    reading = Reading(others, findings or findings_of(source))
     data = scan(source, reading)
     reading.finish()
     parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
@@ -119,6 +127,7 @@ def convert(
                 (scratch / name).write_text(text, encoding="utf-8")
             if patients := {record.file_name: record.patient for record in data.records if record.patient}:
                 write_patients(patients, scratch / PATIENTS)
+            write_findings(data.findings, scratch)
             if data.synthetic:
                 shutil.copy(data.root / PHANTOM, scratch)
             if place:

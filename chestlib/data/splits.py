@@ -12,7 +12,6 @@ import numpy as np
 from chestlib.data.annotations import Record
 from chestlib.data.patients import patient_groups
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS
 from chestlib.settings import SPECIFICITY_FLOOR
 
 SMALLEST = 40
@@ -159,9 +158,10 @@ def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], 
     members = list(groups.values())
     np.random.default_rng(seed).shuffle(members)
     # One row a patient: images with each finding, normal images, and images in all.
+    names = records[0].names if records else ()
     held = [r.findings for r in records]
-    flags = np.array([[*(f in own for f in FINDINGS), not own, True] for own in held], int)
-    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(FINDINGS) + 2)
+    flags = np.array([[*(f in own for f in names), not own, True] for own in held], int)
+    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(names) + 2)
     wanted = np.outer([share, 1 - share], counts.sum(0))
 
     left = np.ones(len(members), bool)

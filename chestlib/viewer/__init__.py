@@ -18,7 +18,6 @@ import traitlets as t
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
-from chestlib.findings import FINDINGS
 from chestlib.viewer import javascript, pictures, static
 from chestlib.viewer.pictures import drawn
 from chestlib.viewer.static import Embed
@@ -75,7 +74,7 @@ class BoxViewer(anywidget.AnyWidget):
     index = t.Int(0, min=0).tag(sync=True)
     threshold = t.Float(0.5, min=0, max=1).tag(sync=True)
     iou = t.Float(0.5, min=0, max=1).tag(sync=True)
-    hidden = t.List(t.Enum(FINDINGS)).tag(sync=True)
+    hidden = t.List(t.Unicode()).tag(sync=True)
     selection: Any = t.Dict(None, allow_none=True).tag(sync=True)
     colour = t.Enum(("finding", "match"), "finding").tag(sync=True)
     layers = t.List(t.Enum(("truth", "detections")), ["truth", "detections"]).tag(sync=True)
@@ -117,6 +116,13 @@ class BoxViewer(anywidget.AnyWidget):
     def _within(self, proposal: dict[str, Any]) -> int:
         if not 0 <= proposal["value"] < len(self._sources):
             raise t.TraitError(f"index is 0 to {len(self._sources) - 1}; got {proposal['value']}")
+        return proposal["value"]
+
+    @t.validate("hidden")
+    def _known(self, proposal: dict[str, Any]) -> list[str]:
+        names = [finding["name"] for finding in self._study["findings"]]
+        if unknown := [name for name in proposal["value"] if name not in names]:
+            raise t.TraitError(f"hidden: {unknown[0]!r} is no finding; known are {', '.join(names)}")
         return proposal["value"]
 
     @t.observe("index")

@@ -332,7 +332,7 @@ def test_cascade_gives_the_price_of_gating():
         ([Record("a.png", [[5, 5, 5, 9]], [1])], {}, "empty, swapped or not finite"),
         ([Record("a.png", [[9, 5, 5, 9]], [1])], {}, "empty, swapped or not finite"),
         ([Record("a.png", [[np.nan, 5, 5, 9]], [1])], {}, "empty, swapped or not finite"),
-        ([Record("a.png", [[1, 5, 5, 9]], [11])], {}, "outside the ten"),
+        ([Record("a.png", [[1, 5, 5, 9]], [11])], {}, "without a name"),
         ([Record("a.png")], {"b.png": Detections.empty()}, "not in the truth"),
     ],
 )

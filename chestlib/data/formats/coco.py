@@ -24,6 +24,7 @@ def read(path: Path, reading: Reading) -> list[Record]:
     """Read one record an image; category ids, their order and the case of their names are free."""
     document = read_json(path)
     names = {c["id"]: c["name"] for c in document["categories"] if _has(c, "id", "name")}
+    reading.categories |= names
     images: dict[Any, tuple[int, Any, list[tuple[Any, Any]]]] = {}
     for i, image in enumerate(document["images"]):
         if not _has(image, "id", "file_name"):
@@ -41,9 +42,11 @@ def read(path: Path, reading: Reading) -> list[Record]:
             reading.error(path, None, f"annotation {i}: no category has the id {item['category_id']!r}")
         else:
             images[item["image_id"]][2].append((names[item["category_id"]], _corners(item["bbox"])))
-    return reading.unique(
-        reading.record(path, i, _local(image["file_name"]), boxes, _size(image)) for i, image, boxes in images.values()
+    records = (
+        reading.record(path, i, _local(image["file_name"]), boxes, _size(image), image["id"])
+        for i, image, boxes in images.values()
     )
+    return reading.unique(records)
 
 
 def _has(item: Any, *keys: str) -> bool:

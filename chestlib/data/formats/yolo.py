@@ -50,6 +50,7 @@ def read(path: Path, reading: Reading) -> Parts:
     names = dict(enumerate(names)) if isinstance(names, list) else names
     if not isinstance(names, dict) or not all(isinstance(i, int) and isinstance(n, str) for i, n in names.items()):
         raise ChestlibError(f"{path}: names: expected a list of classes, or a number for each")
+    reading.categories = {i + 1: name for i, name in names.items()}
     listed = listing.read(path.parent)
     parts: Parts = {}
     seen: list[str] = []
