@@ -1,12 +1,13 @@
 """Data sets on disk as records with images and patients: read, checked, converted, fetched, split and cached."""
 
 from chestlib.data import images, splits
-from chestlib.data.annotations import Problem, Reading, Record, read_annotations, write_annotations
+from chestlib.data.annotations import Problem, Reading, Record
 from chestlib.data.cache import Pixels, cache_usage, cached_images, content_digests
 from chestlib.data.check import CheckReport, check
 from chestlib.data.convert import FORMATS, Conversion, convert
 from chestlib.data.fetch import fetch
 from chestlib.data.folder import DataFolder, open_data, summary
+from chestlib.data.formats.official import read_annotations, write_annotations
 from chestlib.data.formats.recognise import PHANTOM, UNFINISHED_PHANTOM
 from chestlib.data.identity import Identity, annotations_digest, digest, identify
 from chestlib.data.patients import PATIENTS, patient_groups, write_patients

@@ -1,11 +1,7 @@
-"""Annotation records and the official ChestX-Det10 JSON: a list of {"file_name", "syms", "boxes"}.
-
-Source of the format: github.com/Deepwise-AILab/ChestX-Det10-Dataset.
-"""
+"""Annotation records, and what one reading of them shares: names of findings, and what was wrong."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from chestlib.errors import ChestlibError
-from chestlib.files import read_json, write_atomically
 from chestlib.findings import FINDINGS
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -240,61 +235,6 @@ def _fault(box: Any) -> str:
     if x2 < x1 or y2 < y1:
         return "is swapped; expected x2 > x1 and y2 > y1"
     return "is empty; expected x2 > x1 and y2 > y1" if x2 == x1 or y2 == y1 else ""
-
-
-def read_annotations(path: Path) -> list[Record]:
-    """Read an official annotation file.
-
-    Raises
-    ------
-    ChestlibError
-        If the file is missing, not JSON, or not of the format; the line names the file and the record.
-    """
-    reading = Reading()
-    records = read_official(path, reading)
-    reading.finish()
-    return records
-
-
-def read_official(path: Path, reading: Reading) -> list[Record]:
-    """Read as :func:`read_annotations`, but go on after a bad record: `reading` has the problems."""
-    items = read_json(path)
-    if not isinstance(items, list):
-        kind = type(items).__name__
-        raise ChestlibError(f"{path}: not the ChestX-Det10 format; expected a list of records, got {kind}")
-    return reading.unique(_record(path, i, item, reading) for i, item in enumerate(items))
-
-
-def _record(path: Path, index: int, item: Any, reading: Reading) -> Record | None:
-    if not isinstance(item, dict) or not {"file_name", "syms", "boxes"} <= item.keys():
-        reading.error(path, index, 'expected an object with "file_name", "syms" and "boxes"')
-        return None
-    name, syms, boxes = item["file_name"], item["syms"], item["boxes"]
-    if not isinstance(syms, list) or not isinstance(boxes, list):
-        reading.error(path, index, f"{name}: syms and boxes must be lists")
-        return None
-    if len(syms) != len(boxes):
-        reading.error(path, index, f"{name}: {len(syms)} findings but {len(boxes)} boxes")
-        syms, boxes = [], []
-    return reading.record(path, index, name, zip(syms, boxes, strict=True))
-
-
-def write_annotations(records: Iterable[Record], path: Path, names: Sequence[str] = FINDINGS) -> None:
-    """Write the official format, atomically; `names` are the findings of ids 1, 2, ..."""
-    write_atomically(path, official_text(records, names))
-
-
-def official_text(records: Iterable[Record], names: Sequence[str] = FINDINGS) -> str:
-    """Render the official JSON: a record a line, in thousandths of a pixel; whole coordinates as integers."""
-    items = [
-        {
-            "file_name": record.file_name,
-            "syms": [names[i - 1] for i in record.labels.tolist()],
-            "boxes": [[number(v) for v in box] for box in record.boxes.tolist()],
-        }
-        for record in records
-    ]
-    return "[" + ",\n".join(json.dumps(item, separators=(",", ":")) for item in items) + "]\n"
 
 
 def number(value: float) -> int | float:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from chestlib.console import Progress
 from chestlib.data import images
-from chestlib.data.annotations import Parts, Reading, Record, official_text
+from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.folder import NIH_SIZE, scan
-from chestlib.data.formats import challenge, coco, yolo
+from chestlib.data.formats import challenge, coco, official, yolo
 from chestlib.data.formats.recognise import PHANTOM
 from chestlib.data.patients import PATIENTS, write_patients
 from chestlib.data.vocabulary import findings_of, write_findings
@@ -25,13 +25,8 @@ Write = Callable[[Parts, Sequence[str]], Iterator[tuple[str, str]]]
 """Renders records, given the names of the findings, as (path below the new folder, text)."""
 
 
-def _official(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for part, records in parts.items():
-        yield f"{part}.json", official_text(records, names)
-
-
 WRITERS: dict[str, tuple[Write, str]] = {
-    "chestx-det10": (_official, "{}_data"),
+    "chestx-det10": (official.write, "{}_data"),
     "coco": (coco.write, "images/{}"),
     "yolo": (yolo.write, "images/{}"),
     "challenge": (challenge.write, ""),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chestlib.data.annotations import Parts, Reading, Record, read_official
+from chestlib.data.annotations import Parts, Reading, Record
+from chestlib.data.formats import official
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 
@@ -62,7 +63,7 @@ def match_nih(folder: Path, parts: Parts, reading: Reading) -> dict[str, str]:
     patients: dict[str, str] = {}
     for part, records in parts.items():
         path = folder / f"{part}.json"
-        twins = read_official(path, reading)
+        twins = official.read(path, reading)
         if fault := _mismatch(records, twins):
             reading.error(path, *fault)
         else:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from chestlib.data import Record, read_annotations, write_annotations
-from chestlib.data.annotations import Reading, read_official
+from chestlib.data.annotations import Reading
+from chestlib.data.formats import official
 from chestlib.errors import ChestlibError
 
 GOOD = {"file_name": "1.png", "syms": ["Mass", "Nodule"], "boxes": [[1, 2, 30, 40], [5, 6, 7.25, 8]]}
@@ -78,7 +79,7 @@ def test_reading_goes_on_after_problems(tmp_path):
     bad = {**GOOD, "file_name": "2.png", "boxes": [[1, 2, 3, 4], [3, 2, 1, 4]]}
     path = write(tmp_path / "a.json", [bad, 5, GOOD])
     reading = Reading()
-    records = read_official(path, reading)
+    records = official.read(path, reading)
     assert [(r.file_name, len(r.labels), r.origin) for r in records] == [
         ("2.png", 1, (path, 0)),
         ("1.png", 2, (path, 2)),
@@ -91,9 +92,9 @@ def test_reading_goes_on_after_problems(tmp_path):
 def test_findings_outside_the_ten(tmp_path):
     path = write(tmp_path / "a.json", [{**GOOD, "syms": ["nodule", "Cardiomegaly"]}])
     dropped, kept = Reading("drop"), Reading("keep")
-    (record,) = read_official(path, dropped)
+    (record,) = official.read(path, dropped)
     assert record.findings == ("Nodule",) and dropped.dropped == {"Cardiomegaly": 1} and not dropped.problems
-    (record,) = read_official(path, kept)
+    (record,) = official.read(path, kept)
     assert record.labels.tolist() == [9, 11] and kept.names[10] == "Cardiomegaly" and record.findings == ("Nodule",)
     with pytest.raises(ChestlibError, match="not a choice"):
         Reading("ignore")

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from chestlib.data.annotations import Parts, Reading, Record, read_official
-from chestlib.data.formats import challenge, coco, yolo
+from chestlib.data.annotations import Parts, Reading, Record
+from chestlib.data.formats import challenge, coco, official, yolo
 from chestlib.data.patients import NIH_FOLDER
 from chestlib.errors import ChestlibError
 from chestlib.files import walk
@@ -57,7 +57,7 @@ def _official(folder: Path, reading: Reading) -> Found | None:
     parts = {}
     for part in PARTS:
         path = root / f"{part}.json"
-        records = read_official(path, reading) if path.exists() else []
+        records = official.read(path, reading) if path.exists() else []
         parts[part] = _Images(root / f"{part}_data").of(records, part)
     return root, "chestx-det10", parts
 
@@ -98,7 +98,7 @@ def _coco_parts(files: list[Path], root: Path, pictures: Path, reading: Reading)
 
 def _one_file(file: Path, reading: Reading) -> Found:
     """Read one part alone, with the images around it."""
-    layout, read = ("coco", coco.read) if coco.is_coco(file) else ("chestx-det10", read_official)
+    layout, read = ("coco", coco.read) if coco.is_coco(file) else ("chestx-det10", official.read)
     part = "test" if "test" in file.stem.lower() else "train"
     return file.parent, layout, {part: _Images(file.parent).of(read(file, reading), part, file.parent)}
 
