@@ -20,7 +20,7 @@ from chestlib import cli, settings, train
 from chestlib.data import DataFolder, identify, splits
 from chestlib.errors import ChestlibError
 
-COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "report", "env"]
+COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "view", "report", "env"]
 
 
 def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess:

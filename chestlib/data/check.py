@@ -75,9 +75,7 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check(
-    folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None
-) -> CheckReport:
+def check(folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None) -> CheckReport:
     """Check every record and decode every image of a data set.
 
     Errors: records, boxes and findings that are not of the format, boxes out of the image, duplicate records, images

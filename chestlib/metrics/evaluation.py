@@ -171,6 +171,13 @@ def table(scores: Mapping[str, Any]) -> str:
         "COCO   " + ", ".join(f"{key} {_number(value)}" for key, value in coco.items()),
         "FROC   " + ", ".join(f"{_number(v)} at {rate}" for rate, v in froc["recall_at"].items()),
     ]
+    if "thresholds_of" in scores:
+        chosen = (
+            f"those of {scores['thresholds_of']}"
+            if scores["thresholds_of"]
+            else f"{DEFAULT_THRESHOLD} for each finding"
+        )
+        lines.append(f"called by thresholds: {chosen}")
     for name, (low, high) in scores.get("intervals", {}).items():
         lines.append(f"95 %   {name} {_number(low)} to {_number(high)}")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import plain, read_json, write_json
 from chestlib.findings import FINDINGS
+from chestlib.metrics import noted_thresholds
 
 LINES, ABOUT = "predictions.jsonl", "about.json"
 
@@ -61,28 +62,12 @@ def read_answers(out: Path) -> Iterator[Prediction]:
     path = Path(out) / LINES
     if not path.is_file():
         raise ChestlibError(f"{path}: no such file; `chestlib predict` writes it")
-    names = tuple(thresholds_of(Path(out))) or FINDINGS
+    names = tuple(noted_thresholds(Path(out))) or FINDINGS
     for number, (_, _, row) in enumerate(_rows(path), start=1):
         try:
             yield Prediction.from_json(row, names)
         except (ChestlibError, KeyError, TypeError) as error:
             raise ChestlibError(f"{path}: line {number} is no prediction ({error}); remove the line") from None
-
-
-def thresholds_of(out: Path) -> dict[str, float]:
-    """Read the model's findings, in the order of their ids, with their thresholds; empty where `about.json` lacks them.
-
-    Raises
-    ------
-    ChestlibError
-        If `about.json` is broken.
-    """
-    file = Path(out) / ABOUT
-    about = read_json(file) if file.is_file() else {}
-    said = about.get("finding_thresholds", {}) if isinstance(about, dict) else None
-    if not isinstance(said, dict) or not all(type(value) in (int, float) for value in said.values()):
-        raise ChestlibError(f"{file}: not what `chestlib predict` writes; predict again into another folder")
-    return said
 
 
 def _rows(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:

@@ -107,7 +107,8 @@ def train_stage(
     if isinstance(settings, DetectorSettings):
         settings = replace(settings, findings=data.findings)
     split = split or splits.default(data.train, data.test, settings.seed)
-    splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None))
+    floor = getattr(settings, "specificity_floor", None)
+    splits.require_trainable(split, data.root, floor, missing=data.missing)
     cache = cache or run.cache
     try:
         with run.alone():
@@ -161,6 +162,7 @@ def _about(
         "kind": kind,
         **of,
         "data": {"name": data.root.resolve().name, "synthetic": data.synthetic, "missing": data.missing},
+        "doubts": splits.doubts(split, boxes=kind == "detector"),
         "split": {"name": split.name, "seed": split.seed}
         | {part: len(getattr(split, part)) for part in ("train", "val", "test")},
     }

@@ -117,7 +117,7 @@ def test_more_than_100_detections_of_a_finding_are_cut_as_in_pycocotools():
 @pytest.mark.parametrize("case", ["few-false-positives", "strong", "weak"])
 def test_froc_equals_the_official_program(case):
     truth = read_annotations(TRUTH)
-    predictions = read_predictions(CASES / case / "predictions.json", [r.file_name for r in truth])
+    predictions = read_predictions(CASES / case / "predictions.json", truth)
     expected = json.loads((CASES / case / "expected.json").read_text())
     ours = froc_scores(truth, predictions)
     assert ours["recall_at"] == pytest.approx(expected["mean_recall_at"], abs=1e-6)
