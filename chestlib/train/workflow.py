@@ -104,11 +104,9 @@ def train_stage(
         After SIGINT or SIGTERM.
     """
     stage = STAGES[type(settings)]
-    if isinstance(settings, DetectorSettings):
-        settings = replace(settings, findings=data.findings)
+    settings = replace(settings, findings=data.findings) if isinstance(settings, DetectorSettings) else settings
     split = split or splits.default(data.train, data.test, settings.seed)
-    floor = getattr(settings, "specificity_floor", None)
-    splits.require_trainable(split, data.root, floor, missing=data.missing)
+    splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None), missing=data.missing)
     cache = cache or run.cache
     try:
         with run.alone():
