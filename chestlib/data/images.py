@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -28,6 +29,10 @@ DECODING = 1
 
 MAX_BYTES = 2**30
 """A file of :data:`chestlib.files.MAX_PIXELS` pixels stays below; a larger one is not read into memory."""
+
+
+HEAD = 256
+"""Bytes of a file from which :func:`kind` tells what it is."""
 
 
 def decoder() -> str:
@@ -66,9 +71,35 @@ def contents(path: Path, count: int = -1) -> bytes:
         raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def kind(head: bytes) -> str | None:
+    """Tell "png", "jpeg" or "dicom" by the first :data:`HEAD` bytes of a file; None for all else.
+
+    DICOM without its file header, as old devices write it, begins with two elements of group 0002 or 0008, in order.
+    Source: DICOM PS3.5, section 7.1, and PS3.10, section 7.1.
+    """
+    if head[128:132] == b"DICM" or _bare_dicom(head):
+        return "dicom"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    return "jpeg" if head.startswith(b"\xff\xd8\xff") else None
+
+
+def _bare_dicom(head: bytes) -> bool:
+    order: Literal["little", "big"] = "big" if head[:1] == b"\0" else "little"
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(head[at : at + size], order)
+
+    long, explicit = head[4:8] == b"OB\0\0", head[4:6].isalpha() and head[4:6].isupper()
+    start = 12 if long else 8
+    second = start + (number(6, 2) if explicit and not long else number(start - 4, 4))
+    first, then = ((number(at, 2), number(at + 2, 2)) for at in (0, second))
+    return second + 4 <= len(head) and first[0] in (2, 8) and then[0] in (2, 8) and first < then
+
+
 def decode(data: bytes, path: Path) -> np.ndarray:
     """Decode the bytes of the file `path`; result and errors as in :func:`read`."""
-    if _is_dicom(data):
+    if kind(data[:HEAD]) == "dicom":
         from chestlib.data import dicom
 
         return dicom.read(path, data)
@@ -105,7 +136,7 @@ def _inside(path: Path) -> Iterator[Path]:
 def size(path: Path) -> tuple[int, int]:
     """Give (width, height) in pixels, from the header alone; errors as in :func:`read`."""
     path = Path(path)
-    if _is_dicom(contents(path, 132)):
+    if kind(contents(path, HEAD)) == "dicom":
         from chestlib.data import dicom
 
         return dicom.size(path)
@@ -132,11 +163,6 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
 def digest(data: bytes) -> str:
     """Give 32 hexadecimal digits that name the content of a file."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def _is_dicom(data: bytes) -> bool:
-    """Tell by the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
-    return data[128:132] == b"DICM"
 
 
 @contextmanager
