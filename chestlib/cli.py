@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -12,9 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from chestlib import devices, settings
-from chestlib.console import bar, complain, errors
-from chestlib.errors import ChestlibError, Interrupted
-from chestlib.files import first_process
+from chestlib.console import answer_for, bar, complain, errors
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
@@ -33,7 +30,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on st
 SeedOption = Annotated[int, typer.Option(parser=settings.read_seed, metavar="N", help="Seed of all, below 2**32.")]
 StorageOption = Annotated[
     str | None,
-    typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://…); workers may share it."),
+    typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://...); workers may share it."),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -43,22 +40,7 @@ SetOption = Annotated[
 
 def main() -> None:
     """Run the `chestlib` command."""
-    try:
-        app(standalone_mode=True)
-    except Interrupted as error:
-        if first_process():  # a terminal interrupts all processes of a training
-            complain(error)
-        sys.exit(130)
-    except ChestlibError as error:
-        complain(error)
-        sys.exit(2)
-    except OSError as error:  # a full disk, a read-only folder: what existed is intact, writes are atomic
-        complain(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder")
-        sys.exit(2)
-    except SystemExit as end:
-        if end.code == 130:  # how typer ends an interrupt, without a word
-            errors.print("interrupted; the same command goes on where it can")
-        raise
+    answer_for(app)
 
 
 def show(value: Any) -> None:
@@ -228,7 +210,9 @@ def evaluate(
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="PNG, JPEG, DICOM files, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG, DICOM files, or folders of them.")
+    ],
     classifier: Annotated[Path, typer.Option(help="Run folder of stage 1.")],
     detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
