@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on st
 SeedOption = Annotated[int, typer.Option(parser=settings.read_seed, metavar="N", help="Seed of all, below 2**32.")]
 StorageOption = Annotated[
     str | None,
-    typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://…); workers may share it."),
+    typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://...); workers may share it."),
 ]
 SetOption = Annotated[
     list[str] | None,

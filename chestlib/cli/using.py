@@ -14,7 +14,9 @@ from chestlib.errors import ChestlibError
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="PNG, JPEG, DICOM files, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG, DICOM files, or folders of them.")
+    ],
     detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     classifier: Annotated[

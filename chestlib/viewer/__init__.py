@@ -39,7 +39,10 @@ class BoxViewer(anywidget.AnyWidget):
     Parameters
     ----------
     images : path, array, Record, or a sequence of them
-        Arrays are (H, W) or (1, H, W), grey, floats in [0, 1]. A Record brings image, name, patient and truth.
+        Arrays and tensors are (H, W) or (1, H, W), grey: floats in [0, 1], or whole numbers from 0, of which the
+        smallest of 255, 1023, 4095, 16383 and 65535 that none exceeds is white (a DICOM's `pixel_array` of 12 bits is
+        shown as it is). Of another range the viewer says in the picture's place by what to divide. A Record brings
+        image, name, patient and truth.
     truth : sequence of Record or (boxes, labels), optional
         One an image; None where it is not known.
     detections : sequence of Detections, optional
