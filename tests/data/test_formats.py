@@ -104,7 +104,11 @@ def test_coco_form(source, tmp_path):
     }  # fmt: skip
     assert [c["name"] for c in document["categories"]] == list(FINDINGS)
     assert open_data(tmp_path / "out").missing == 1
-    assert str(report).splitlines()[1:] == ["1 images are missing", "1 of them were taken for 1024 x 1024 pixels"]
+    assert str(report).splitlines()[1:] == [
+        "1 of 3 images have no patient listed",
+        "1 images are missing",
+        "1 of them were taken for 1024 x 1024 pixels",
+    ]
     from pycocotools.coco import COCO
 
     assert COCO(tmp_path / "out/annotations/train.json").getAnnIds() == [1, 2]
@@ -112,9 +116,9 @@ def test_coco_form(source, tmp_path):
 
 def test_yolo_form(source, tmp_path):
     convert(source, tmp_path / "out", "yolo")
-    lines = (tmp_path / "out/labels/train/1.txt").read_text().split("\n")
-    assert [float(v) for v in lines[0].split()] == [7, 0.15, 0.35, 0.25, 0.5]
-    assert (tmp_path / "out/labels/train/2.txt").read_text() == ""
+    first, second = sorted((tmp_path / "out/labels").glob("*/[12].txt"), key=lambda path: path.name)
+    assert [float(v) for v in first.read_text().split("\n")[0].split()] == [7, 0.15, 0.35, 0.25, 0.5]
+    assert second.read_text() == "" and {first.parent.name, second.parent.name} == {"train", "val"}
     assert (tmp_path / "out/images/test/3.jpg").exists() and open_data(tmp_path / "out").missing == 1
 
 

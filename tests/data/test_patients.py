@@ -40,7 +40,12 @@ def test_a_file_of_another_form_is_refused(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     ("name", "patient"),
-    [("00000007_012.png", "00000007"), ("0000007_012.png", ""), ("00000007_012.jpg", ""), ("a00000007_012.png", "")],
+    [
+        ("00000007_012.png", "00000007"),
+        ("0000007_012.png", ""),
+        ("00000007_012.jpg", "00000007"),
+        ("a00000007_012.png", ""),
+    ],
 )
 def test_patient_of_an_nih_name(name, patient):
     assert nih_patient(name) == patient

@@ -37,7 +37,7 @@ def touch(folder: Path, *names: str) -> None:
         ("my validation.json", "val"),
         ("test/labels.json", "test"),
         ("contest.json", "train"),
-        ("evaluation.json", "train"),
+        ("evaluation.json", "test"),
     ],
 )
 def test_a_coco_file_is_the_part_that_its_path_names(tmp_path, file, part):
