@@ -51,7 +51,7 @@ def read(path: Path, document: Any, reading: Reading) -> list[Record]:
 def _id(value: Any) -> int | str:
     """Make 3, 3.0 and "3" one id."""
     number = number_in(value)
-    return int(number) if number is not None and str(number).removesuffix(".0") == f"{number:.0f}" else str(value)
+    return int(number) if number is not None and str(value).removesuffix(".0") == f"{number:.0f}" else str(value)
 
 
 def _has(item: Any, *keys: str) -> bool:

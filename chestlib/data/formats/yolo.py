@@ -19,7 +19,7 @@ from chestlib.data import images, splits
 from chestlib.data.annotations import DECIMALS, Parts, Reading, Record, images_in
 from chestlib.data.boxes import number_in
 from chestlib.data.formats import listing
-from chestlib.data.places import steps_of, suffixless, unshared
+from chestlib.data.places import steps_of, suffixless
 from chestlib.errors import ChestlibError
 from chestlib.files import read_text, walk
 
@@ -109,10 +109,16 @@ def _images(path: Path, base: Any, part: str, said: Any, reading: Reading) -> di
             reading.error(path, None, f"{part}: {shown} is not a folder of images here")
             return {}
         places.append(place)
-    found = [image for place in places for image in (_in_list(place, path) if place.is_file() else _in_folder(place))]
-    if len(places) > 1:  # 0.png may be in both
-        top = os.path.commonpath([place.parent if place.is_file() else place for place in places])
-        found = [(Path(os.path.relpath(image, top)).as_posix(), image) for _, image in found]
+    if len(places) == 1 and not places[0].is_file():
+        found = _in_folder(places[0])
+    else:  # 1.png may be in several folders
+        paths = [
+            p
+            for place in places
+            for p in (_in_list(place, path) if place.is_file() else (image for _, image in _in_folder(place)))
+        ]
+        top = os.path.commonpath([image.parent for image in paths]) if paths else ""
+        found = [(Path(os.path.relpath(image, top)).as_posix(), image) for image in paths]
     by_stem: dict[str, Image] = {}
     for name, image in found:
         if by_stem.setdefault(suffixless(name), (name, image))[1] != image and image.exists():
@@ -143,15 +149,12 @@ def _in_folder(folder: Path) -> list[Image]:
     return [(name, folder / name) for name in sorted(listing.complete(there, labelled))]
 
 
-def _in_list(file: Path, path: Path) -> list[Image]:
-    """List the images that a text file names, each by a path of this or another machine."""
-    lines = [line.strip() for line in read_text(file).split("\n") if line.strip()]
-    found = []
-    for line, name in zip(lines, unshared(lines), strict=True):
+def _in_list(file: Path, path: Path) -> Iterator[Path]:
+    """Go through the images that a text file names, each by a path of this or another machine."""
+    for line in filter(None, map(str.strip, read_text(file).split("\n"))):
         steps = steps_of(line)
         places = [file.parent / line, *(path.parent.joinpath(*steps[i:]) for i in range(len(steps)))]
-        found.append((name, next(filter(os.path.isfile, places), path.parent.joinpath(*steps))))
-    return found
+        yield next(filter(os.path.isfile, places), path.parent.joinpath(*steps))
 
 
 def _labels_of(folder: Path) -> Path:
