@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from chestlib.data.boxes import sound
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 
-LARGEST = float(np.finfo(np.float32).max)
 LONGEST = 400
 """Characters of a problem: what a broken file holds may be quoted in it."""
 DECIMALS = 3
@@ -143,6 +143,7 @@ class Reading:
         self._ids = {name.casefold(): i for i, name in enumerate(findings, start=1)}
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
+        self.told: Counter[str] = Counter()
 
     def error(self, file: Path, record: int | None, message: str, severity: str = "error") -> None:
         """Note what is wrong."""
@@ -155,6 +156,16 @@ class Reading:
         assert record.origin, "every reader gives one"
         file, index = record.origin
         self.error(image or file, index, f"{record.file_name}: {message}", severity)
+
+    def tell(self, note: str) -> None:
+        """Tell what is good but unusual, or was decided; `{n}` in it is how often that was told."""
+        self.told[note] += 1
+
+    @property
+    def notes(self) -> list[str]:
+        """What was told, each once, and what was dropped."""
+        dropped = [f"{n} boxes dropped: {name} is not one of the ten" for name, n in self.dropped.most_common()]
+        return [*(note.replace("{n}", str(n)) for note, n in self.told.items()), *dropped]
 
     def finish(self) -> None:
         """Raise the first error as ChestlibError, if there is one."""
@@ -191,18 +202,18 @@ class Reading:
         if not isinstance(file_name, str) or not _is_below(file_name):
             self.error(file, index, f"file_name {file_name!r} is not the name of an image below the data folder")
             return None
-        sound, labels = [], []
+        kept, labels = [], []
         for finding, box in boxes:
-            fault = _fault(box)
+            numbers, fault = sound(box, size)
             label = self.label(finding) if isinstance(finding, str) else None
             if fault:
                 self.error(file, index, f"{file_name}: {finding}: box {box} {fault}")
             elif label is not None:
-                sound.append(box)
+                kept.append(numbers)
                 labels.append(label)
             elif self.others != "drop":
                 self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(self.names)}")
-        arrays = np.array(sound, np.float32), np.array(labels, np.int64)
+        arrays = np.array(kept, np.float32), np.array(labels, np.int64)
         return Record(file_name, *arrays, size=size, origin=(file, index), id=own_id)
 
     def unique(self, records: Iterable[Record | None]) -> list[Record]:
@@ -225,16 +236,9 @@ def _is_below(file_name: str) -> bool:
     )
 
 
-def _fault(box: Any) -> str:
-    """Say what is wrong with an xyxy box, or nothing."""
-    if not isinstance(box, Sequence) or len(box) != 4 or not all(type(v) in (int, float) for v in box):
-        return "is not four numbers x1, y1, x2, y2"
-    x1, y1, x2, y2 = box
-    if not all(abs(v) <= LARGEST for v in box):
-        return "is not finite"
-    if x2 < x1 or y2 < y1:
-        return "is swapped; expected x2 > x1 and y2 > y1"
-    return "is empty; expected x2 > x1 and y2 > y1" if x2 == x1 or y2 == y1 else ""
+def images_in(folder: str, records: Iterable[Record]) -> Iterator[tuple[str, Path]]:
+    """Lay the images that are there into a folder of a new data set."""
+    return ((f"{folder}/{record.file_name}", record.path) for record in records if record.path)
 
 
 def number(value: float) -> int | float:

@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from chestlib import devices
 from chestlib.console import Progress
 from chestlib.data import images
 from chestlib.data.annotations import Problem, Reading, Record, number
+from chestlib.data.boxes import leaves
 from chestlib.data.folder import NIH_SIZE, DataFolder, scan
 from chestlib.data.vocabulary import findings_of
 from chestlib.errors import ChestlibError
@@ -125,12 +124,11 @@ def check(folder: Path, progress: Progress | None = None, findings: Sequence[str
 
 def _check_boxes(record: Record, size: tuple[int, int] | None, reading: Reading) -> int:
     """Note boxes that leave the image or are repeated; count those that stand under several findings."""
-    width, height = size or (np.inf, np.inf)
     findings: dict[tuple[float, ...], set[int]] = {}
     for label, box in zip(record.labels.tolist(), map(tuple, record.boxes.tolist()), strict=True):
         shown = [*map(number, box)]
-        if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
-            image = f"the image of {width} x {height}" if size else "the image"
+        if leaves(box, size):
+            image = "the image of {} x {}".format(*size) if size else "the image"
             reading.note(record, f"{record.names[label - 1]}: box {shown} leaves {image}")
         if label in findings.setdefault(box, set()):
             reading.note(record, f"{record.names[label - 1]} {shown}: box repeated", "warning")

@@ -10,8 +10,9 @@ from typing import Any
 
 from chestlib.data import splits
 from chestlib.data.annotations import Parts, Reading, Record
-from chestlib.data.formats.recognise import PHANTOM, find
-from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, nih_patient, read_patients
+from chestlib.data.formats.recognise import PHANTOM, find, passed_over
+from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, patient_of, read_patients
+from chestlib.data.places import same
 from chestlib.data.vocabulary import findings_of
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
@@ -147,16 +148,21 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
         raise ChestlibError(f"{folder}: no such file or folder; give a data folder")
     found = find(folder, reading)
     if not found:
-        raise ChestlibError(f"{folder}: no data set here; expected train.json and test.json, or COCO or YOLO files")
+        expected = "expected train.json and test.json, or COCO or YOLO files"
+        raise ChestlibError(f"{folder}: no data set here; {expected}{passed_over(folder)}")
     root, layout, parts = found
     parts, notes = _train_and_test(parts, reading)
-    known = "one of the ten" if reading.names == [*FINDINGS] else "among its findings"
-    notes += [f"{n} boxes dropped: {name} is not {known}" for name, n in reading.dropped.most_common()]
     names = tuple(reading.names)
+    listed = [record for records in parts.values() for record in records]
+    if listed and not any(record.path for record in listed):
+        notes.append(f"no image of theirs is below {folder}")
     patients = _patients(root, folder, parts, reading)
     for part, records in parts.items():
-        patient = {r.file_name: patients.get(r.file_name, nih_patient(r.file_name)) for r in records}
+        patient = {r.file_name: patients.get(same(r.file_name), patient_of(r.file_name)) for r in records}
         parts[part] = [replace(r, patient=patient[r.file_name], names=names) for r in records]
+    if patients and (unknown := sum(same(record.file_name) not in patients for record in listed)):
+        notes.append(f"{unknown} of {len(listed)} images have no patient listed")
+    notes = [*reading.notes, *notes]
     return DataFolder(
         root, parts["train"], parts["test"], (root / PHANTOM).exists(), layout, tuple(notes), names, reading.categories
     )
@@ -178,7 +184,8 @@ def _train_and_test(parts: Parts, reading: Reading) -> tuple[Parts, list[str]]:
 def _patients(root: Path, folder: Path, parts: Parts, reading: Reading) -> dict[str, str]:
     for place in (root, folder):
         if (place / PATIENTS).exists():
-            return read_patients(place / PATIENTS)
+            return {same(name): patient for name, patient in read_patients(place / PATIENTS).items()}
     if reading.problems or not (root / NIH_FOLDER).is_dir():  # with a record left out, record i is not record i
         return {}
-    return match_nih(root / NIH_FOLDER, {part: records for part, records in parts.items() if records}, reading)
+    known = match_nih(root / NIH_FOLDER, {part: records for part, records in parts.items() if records}, reading)
+    return {same(name): patient for name, patient in known.items()}

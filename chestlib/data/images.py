@@ -19,7 +19,7 @@ import PIL
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
-from chestlib.files import MAX_PIXELS, refuse_bomb, walking
+from chestlib.files import IMAGE_SUFFIXES, MAX_PIXELS, refuse_bomb, walking
 
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -39,6 +39,15 @@ SIDEWAYS = range(5, 9)
 
 TURNED = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
 """How the text chunks of a PNG begin in which an orientation may stand."""
+
+
+OTHER_SUFFIXES = {
+    ".bat", ".bin", ".cache", ".cfg", ".ckpt", ".conf", ".csv", ".css", ".db", ".dll", ".doc", ".docx",
+    ".exe", ".gz", ".h5", ".html", ".inf", ".ini", ".ipynb", ".js", ".json", ".jsonl", ".log", ".md", ".npy",
+    ".npz", ".onnx", ".pdf", ".pkl", ".pt", ".pth", ".py", ".rar", ".rst", ".sh", ".sqlite", ".tar", ".tex",
+    ".toml", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip", ".7z",
+}  # fmt: skip
+"""Files that are not opened in a search for images."""
 
 
 def decoder() -> str:
@@ -200,10 +209,28 @@ def find(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _inside(path: Path) -> Iterator[Path]:
-    found = walking(path) if path.is_dir() else iter([path])
+    found = inside(path) if path.is_dir() else iter([path])
     if not (first := next(found, None)):
         raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
     return itertools.chain([first], found)
+
+
+def inside(folder: Path) -> Iterator[Path]:
+    """Yield the images at any depth, in order, as :func:`chestlib.files.walking`.
+
+    They are told by their suffix; where it is missing or unknown, as on hospital CDs, by their content.
+    """
+    return filter(_is_image, walking(folder))
+
+
+def _is_image(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES or suffix in OTHER_SUFFIXES or path.name.upper() == "DICOMDIR":  # a CD's contents
+        return suffix in IMAGE_SUFFIXES
+    try:
+        return path.is_file() and kind(contents(path, HEAD)) is not None  # a pipe would never end
+    except ChestlibError:
+        return False
 
 
 def size(path: Path) -> tuple[int, int]:

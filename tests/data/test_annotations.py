@@ -52,7 +52,10 @@ def test_record_refuses_other_shapes():
         ([{**GOOD, "syms": ["Mass"]}], r"1\.png: 1 findings but 2 boxes"),
         ([{**GOOD, "syms": ["Mass", "Tumour"]}], r"1\.png: unknown finding 'Tumour'; known are Atelectasis"),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 3]]}], "Nodule: box .* is not four numbers"),
-        ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 3, "4"]]}], "is not four numbers"),
+        (
+            [{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 3, "4,5"]]}],
+            "is not four numbers x1, y1, x2, y2; write decimals with a point",
+        ),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], None]}], "is not four numbers"),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, float("nan"), 4]]}], "is not finite"),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 1e300, 4]]}], "is not finite"),

@@ -10,10 +10,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from chestlib.data.annotations import Parts, Reading, Record, number
+from chestlib.data.annotations import Parts, Reading, Record, images_in, number
+from chestlib.data.places import slashes
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, write_atomically
 from chestlib.findings import FINDINGS
+
+
+def is_official(document: Any) -> bool:
+    """Tell whether what a JSON file holds is a list with records of this form."""
+    return isinstance(document, list) and any(
+        isinstance(r, dict) and {"file_name", "syms"} <= r.keys() for r in document
+    )
 
 
 def read_annotations(path: Path) -> list[Record]:
@@ -50,13 +58,15 @@ def _record(path: Path, index: int, item: Any, reading: Reading) -> Record | Non
     if len(syms) != len(boxes):
         reading.error(path, index, f"{name}: {len(syms)} findings but {len(boxes)} boxes")
         syms, boxes = [], []
+    name = slashes(name) if isinstance(name, str) else name
     return reading.record(path, index, name, zip(syms, boxes, strict=True))
 
 
-def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str | Path]]:
     """Render `PART.json`."""
     for part, records in parts.items():
         yield f"{part}.json", text(records, names)
+        yield from images_in(f"{part}_data", records)
 
 
 def write_annotations(records: Iterable[Record], path: Path, names: Sequence[str] = FINDINGS) -> None:
