@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -164,7 +164,8 @@ class Reading:
     @property
     def notes(self) -> list[str]:
         """What was told, each once, and what was dropped."""
-        dropped = [f"{n} boxes dropped: {name} is not one of the ten" for name, n in self.dropped.most_common()]
+        known = "one of the ten" if self.names[: len(FINDINGS)] == [*FINDINGS] else "among the findings"
+        dropped = [f"{n} boxes dropped: {name} is not {known}" for name, n in self.dropped.most_common()]
         return [*(note.replace("{n}", str(n)) for note, n in self.told.items()), *dropped]
 
     def finish(self) -> None:
