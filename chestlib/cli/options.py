@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,6 +50,13 @@ def named(findings: Path | None) -> tuple[str, ...] | None:
     from chestlib.data import read_findings
 
     return read_findings(findings) if findings else None
+
+
+def figure(value: float | None, interval: Sequence[float | None] | None) -> str:
+    """Write a figure with its 95 % interval, as far as there are both."""
+    low, high = interval or (None, None)
+    text = "not defined" if value is None else f"{value:.3f}"
+    return text if low is None or high is None else f"{text} ({low:.2f} to {high:.2f})"
 
 
 def show(value: Any) -> None:

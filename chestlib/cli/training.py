@@ -21,6 +21,7 @@ from chestlib.cli.options import (
     Stage,
     StorageOption,
     app,
+    figure,
     named,
     show,
 )  # fmt: skip
@@ -100,16 +101,11 @@ def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
     scores = test["scores"]
     if stage is Stage.classifier:
         values = {"recall": scores["recall"], "specificity": scores["specificity"], "AUROC": scores["auroc"]}
-        between = test["intervals"]
+        between = dict(zip(values, map(test["intervals"].get, ("recall", "specificity", "auroc")), strict=True))
     else:
         values = {"AP50": scores["coco"]["AP50"], "FROC average": scores["froc"]["average"]}
-        between = scores["intervals"]
-    told = []
-    for name, value in values.items():
-        low, high = between.get(name.replace(" ", "_"), between.get(name.replace(" ", "_").lower())) or (None, None)
-        told.append(f"{name} {'not defined' if value is None else f'{value:.3f}'}")
-        told[-1] += "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
-    return told
+        between = dict(zip(values, map(scores["intervals"].get, ("AP50", "froc_average")), strict=True))
+    return [f"{name} {figure(value, between[name])}" for name, value in values.items()]
 
 
 @app.command()
@@ -123,11 +119,20 @@ def evaluate(
 ) -> None:
     """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
 
-    COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are.
+    COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are. A RUN of stage 1 is
+    scored at its own threshold.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import examined
+    from chestlib.cli.examined import classified, examined
 
+    if (scores := classified(truth, predictions, bootstrap)) is not None:
+        if as_json:
+            show(scores)
+        else:
+            rows = scores["scores"].items()
+            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
+            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+        return
     records, found, thresholds, source = examined(truth, predictions, run, named(findings))
     for note in found.notes:
         errors.print(f"{predictions}: {note}", markup=False)
