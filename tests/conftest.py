@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -26,8 +27,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture(scope="session")
 def small(shared: Path) -> DataFolder:
     """150 train and 24 test phantoms of 256 pixels."""
-    folder = shared / "phantom-small"
-    with FileLock(shared / "phantom-small.lock"):
+    place = Path(os.environ.get("CHESTLIB_TEST_DATA", shared))  # `make mutants` keeps them from test run to test run
+    place.mkdir(exist_ok=True)
+    folder = place / "phantom-small"
+    with FileLock(place / "phantom-small.lock"):
         phantom.write(folder, 150, 24, size=256, seed=1, workers=2)
     return open_data(folder)
 
