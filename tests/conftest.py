@@ -1,16 +1,24 @@
-"""One small phantom for all tests, drawn once whatever the number of test processes."""
+"""One small phantom and two small runs for all tests, made once whatever the number of test processes."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from chestlib import phantom
 from chestlib.data import DataFolder, open_data
+
+if TYPE_CHECKING:
+    from toy_runs import Shown
+
+    from chestlib.train import Run
 
 # Who is started in the background, as by a shell's &, inherits an ignored Ctrl-C, and so would its children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -33,6 +41,26 @@ def small(shared: Path) -> DataFolder:
     with FileLock(place / "phantom-small.lock"):
         phantom.write(folder, 150, 24, size=256, seed=1, workers=2)
     return open_data(folder)
+
+
+@pytest.fixture(scope="session")
+def watched_runs(shared: Path, small: DataFolder) -> dict[str, tuple[Run, Shown]]:
+    """A run of each stage on `small`, and what it was shown."""
+    from toy_runs import RESAMPLES, TINY, Shown, watched
+
+    from chestlib.train import Run, train_stage
+
+    found = {}
+    with FileLock(shared / "runs.lock"):
+        for kind, chosen in TINY.items():
+            run, note = Run(shared / "runs" / kind), shared / "runs" / f"{kind}-shown.json"
+            if not run.finished:
+                with watched() as shown:
+                    train_stage(small, run, chosen, resamples=RESAMPLES)
+                note.write_text(json.dumps({name: sorted(images) for name, images in asdict(shown).items()}))
+            noted = json.loads(note.read_text())
+            found[kind] = run, Shown(**{name: set(images) for name, images in noted.items()})
+    return found
 
 
 @pytest.fixture

@@ -71,6 +71,21 @@ def test_bad_record(folder, changes, message):
     assert not report.ok and f"error   {folder / 'train.json'}: record 1: {message}" in str(report)
 
 
+@pytest.mark.parametrize("size", [(60, 30), (30, 60)], ids=["broad", "high"])
+def test_a_film_s_sides_are_not_exchanged(folder, size):
+    """Boxes up to both borders are sound, and one pixel beyond either is not."""
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, size[::-1], np.uint8)).save(
+        folder / "train_data" / "b.png"
+    )
+    width, height = size
+    edit(folder, 1, boxes=[[0, 0, width, height]])
+    assert not check(folder).problems
+    for box in ([0, 0, width + 1, height], [0, 0, width, height + 1]):
+        edit(folder, 1, boxes=[box])
+        (problem,) = check(folder).problems
+        assert problem.message == f"b.png: Mass: box {box} leaves the image of {width} x {height}"
+
+
 def test_bad_images(folder):
     images = folder / "train_data"
     (images / "b.png").write_bytes((images / "a.png").read_bytes())

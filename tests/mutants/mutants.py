@@ -162,6 +162,8 @@ def main() -> None:
     """Check the families named as arguments, or all."""
     from table import MUTANTS
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # scratch copies go, and so do the tests in them
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who is started in the background ignores it
     try:
         families = {int(argument) for argument in sys.argv[1:]}
         chosen = [mutant for mutant in MUTANTS if not families or mutant.family in families]

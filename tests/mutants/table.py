@@ -17,7 +17,7 @@ SAY_AGAIN = "tests/predict/test_predict.py::test_both_stages_say_again_what_thei
 ANY_SIZE = "tests/predict/test_predict.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them"
 OWN_DATA = "tests/train/test_run.py"
 RUN_FOLDER = "tests/course/test_lesson.py::test_runs_are_found_by_what_they_depend_on"
-LEAKS = "tests/train/test_training.py"
+PARTS_FILE = "tests/train/test_parts.py"
 STUDIES = "tests/train/test_study.py"
 CHECK = "tests/data/test_check.py"
 IMAGES = "tests/data/test_images.py"
@@ -49,15 +49,15 @@ MUTANTS = [
            "return Film(name, picture.shape[1], picture.shape[2],", (SAY_AGAIN, ANY_SIZE)),
     # 2: leaks by wiring
     Mutant(2, "thresholds are chosen on test", WORKFLOW, 'stage.choose(split.val, said["val"],',
-           'stage.choose(split.test, said["test"],', (LEAKS,)),
+           'stage.choose(split.test, said["test"],', (PARTS_FILE,)),
     Mutant(2, "the checkpoint is chosen on test", WORKFLOW, 'parts["train"], parts["val"]',
-           'parts["train"], parts["test"]', (LEAKS,)),
+           'parts["train"], parts["test"]', (PARTS_FILE,)),
     Mutant(2, "the detector learns test images", WORKFLOW, PARTS,
-           "getattr(split, part) + split.test * (stage.boxes and part == 'train'), settings.image_size", (LEAKS,)),
+           "getattr(split, part) + split.test * (stage.boxes and part == 'train'), settings.image_size", (PARTS_FILE,)),
     Mutant(2, "the classifier learns val images", WORKFLOW, PARTS,
-           "getattr(split, part) + split.val * (not stage.boxes and part == 'train'), settings.image_size", (LEAKS,)),
+           "getattr(split, part) + split.val * (not stage.boxes and part == 'train'), settings.image_size", (PARTS_FILE,)),
     Mutant(2, "val and test are augmented", WORKFLOW, 'settings.augment if part == "train" else 0.0',
-           "settings.augment", (LEAKS,)),
+           "settings.augment", (PARTS_FILE,)),
     Mutant(2, "a trial is judged on test", STUDY, "XrayDataset(split.val,", "XrayDataset(split.test,", (STUDIES,)),
     Mutant(2, "a trial learns what it is judged on", STUDY, "self.few = [split.train[i] for i in sorted(order[:few])]",
            "self.few = [*split.train, *split.val]", (STUDIES,)),
@@ -76,15 +76,17 @@ MUTANTS = [
     Mutant(5, "prediction gives the detector height and width", PREDICT, "(films[i].width, films[i].height)",
            "(films[i].height, films[i].width)", (ANY_SIZE,)),
     Mutant(5, "boxes are scaled by the other side", DATASETS, "scale_boxes(record.boxes, original,",
-           "scale_boxes(record.boxes, original[::-1],", (LEAKS,)),
+           "scale_boxes(record.boxes, original[::-1],", (PARTS_FILE,)),
     Mutant(5, "check holds y2 against the width", "chestlib/data/check.py", "box[3] > height", "box[3] > width", (CHECK,)),
     Mutant(5, "check exchanges the sides of an image", "chestlib/data/check.py", "return (width, height),",
            "return (height, width),", (CHECK,)),
-    Mutant(5, "area means only when both sides shrink", "chestlib/data/images.py",
-           "h < image.shape[1] or w < image.shape[2]", "h < image.shape[1] and w < image.shape[2]", (IMAGES,)),
+    Mutant(5, "no area means where one side grows", "chestlib/data/images.py", "((smaller, cv2.INTER_AREA), (shape,",
+           "((image.shape[1:], cv2.INTER_AREA), (shape,", (IMAGES,)),
+    Mutant(5, "OpenCV is left to average both sides at once", "chestlib/data/images.py",
+           "((smaller, cv2.INTER_AREA), (shape,", "((shape, cv2.INTER_AREA), (shape,", (IMAGES,)),
     # 7: intervals
     Mutant(7, "stage 1 resamples images", WORKFLOW, "patient_groups(records), resamples",
-           "[r.file_name for r in records], resamples", (LEAKS,)),
+           "[r.file_name for r in records], resamples", (PARTS_FILE,)),
     Mutant(7, "stage 2 resamples images", "chestlib/metrics/evaluation.py", "statistic, patient_groups(truth),",
            "statistic, [r.file_name for r in truth],", (DETECTION,)),
     Mutant(7, "the central 90 %", "chestlib/metrics/intervals.py", "[(1 - LEVEL) / 2, (1 + LEVEL) / 2]",
