@@ -70,3 +70,9 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+@pytest.fixture
+def real_missing(real: Path) -> int:
+    """How many of its 3,543 images have not been downloaded."""
+    return 3543 - len(list(real.glob("*_data/*.png")))

@@ -287,9 +287,11 @@ def test_settings_that_fit_no_model_are_told(
         (load_classifier, load_detector)[which](Run(tmp_path / "run"))
 
 
-def test_the_real_files_are_read_and_found_too_few(real: Path) -> None:
+def test_the_real_files_are_read_and_found_too_few(real: Path, real_missing: int) -> None:
+    if real_missing < 3000:
+        pytest.skip("the real images have been downloaded")
     data = open_data(real)
-    assert (len(data.train), len(data.test), data.missing) == (3001, 542, 3533)
+    assert (len(data.train), len(data.test), data.missing) == (3001, 542, real_missing)
     split = splits.default(data.train, data.test)
     assert split.name == "patient-clean"
     with pytest.raises(splits.TooSmall, match="chestlib fetch"):
