@@ -119,7 +119,9 @@ def test_a_run_is_tuned_and_trained_once(small: DataFolder, tmp_path: Path, monk
 
     def fit(run: Run, module: Classifier, *_: object, **__: object) -> SimpleNamespace:
         """The trial of other settings than the defaults is better."""
-        return SimpleNamespace(callback_metrics={classifier.MONITOR: abs(module.settings.dropout - toy.dropout)})
+        return SimpleNamespace(
+            callback_metrics={classifier.MONITOR: abs(module.settings.learning_rate - toy.learning_rate)}
+        )
 
     monkeypatch.setattr(study, "fit", fit)
     run = Course(small, small, profile).classifier()
