@@ -247,11 +247,14 @@ def size(path: Path) -> tuple[int, int]:
 
 def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Resize (1, H, W) to (1, h, w): area means when shrinking, so that nothing aliases, bilinear when enlarging."""
-    h, w = shape
-    if image.shape[1:] == (h, w):
+    if image.shape[1:] == tuple(shape):
         return image
-    shrinks = h < image.shape[1] or w < image.shape[2]
-    resized: np.ndarray = cv2.resize(image[0], (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    resized: np.ndarray = image[0]
+    # Apart: OpenCV leaves area means out on both sides where one of them grows.
+    smaller = min(shape[0], image.shape[1]), min(shape[1], image.shape[2])
+    for (h, w), how in ((smaller, cv2.INTER_AREA), (shape, cv2.INTER_LINEAR)):
+        if resized.shape != (h, w):
+            resized = cv2.resize(resized, (w, h), interpolation=how)
     return resized[None]
 
 

@@ -241,6 +241,15 @@ def test_resize_keeps_means_and_range():
     assert images.resize(board, (64, 64)) is board
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("other", [16, 4, 40], ids=["stays", "grows", "shrinks"])
+def test_a_side_that_shrinks_is_averaged_whatever_the_other_does(other, turned):
+    stripes = np.tile((np.arange(64) % 2).astype(np.float32), (1, other, 1))  # they alias without area means
+    film = np.ascontiguousarray(stripes.swapaxes(1, 2)) if turned else stripes
+    np.testing.assert_allclose(images.resize(film, (16, 16)), 0.5, atol=1e-6)
+    assert set(images.square(film, 16).ravel()) == {128}
+
+
 @pytest.mark.parametrize("kind", ["empty", "half", "header only", "text", "dicom half", "gif"])
 def test_broken_file_is_one_line_that_names_it(tmp_path, kind):
     path = tmp_path / "x.png"

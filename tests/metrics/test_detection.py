@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,25 @@ def test_bootstrap_equals_evaluating_each_resample(monkeypatch):
     assert first == again and set(first) == {"AP50", "froc_average", "macro_f1"}
     monkeypatch.setattr(intervals, "CHUNK", 7 * len(truth))  # as with many images: few resamples at once
     assert detection_intervals(truth, predictions, HALF, 60, seed=1) == first
+
+
+def test_five_films_of_a_patient_are_one_case():
+    """So many copies of every film, each with its patient, say no more than one of each; unknown patients do."""
+    truth, predictions = random_case(5)
+    copies = [Record(f"{i} {r.file_name}", r.boxes, r.labels, r.file_name) for r in truth for i in range(5)]
+    found = {f"{i} {name}": said for name, said in predictions.items() for i in range(5)}
+    strangers = [Record(r.file_name, r.boxes, r.labels) for r in copies]
+    one, many, more = (
+        evaluate(films, said, bootstrap=200, seed=3)["intervals"]
+        for films, said in (
+            ([replace(r, patient=r.file_name) for r in truth], predictions),
+            (copies, found),
+            (strangers, found),
+        )
+    )
+    assert many["macro_f1"] == pytest.approx(one["macro_f1"])
+    for name, (low, high) in many.items():
+        assert high - low > 1.5 * (more[name][1] - more[name][0])
 
 
 def test_evaluate_works_on_all_images_at_once():
