@@ -16,7 +16,7 @@ from chestlib.console import Progress
 from chestlib.data import images
 from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.boxes import clip
-from chestlib.data.folder import NIH_SIZE, scan
+from chestlib.data.folder import NIH_SIZE, DataFolder, scan
 from chestlib.data.formats import challenge, coco, official, yolo
 from chestlib.data.formats.recognise import PHANTOM
 from chestlib.data.patients import PATIENTS, write_patients
@@ -119,11 +119,7 @@ def convert(
     else:
         with _new_folder(out) as scratch:
             _fill(scratch, files, progress)
-            if patients := {record.file_name: record.patient for record in data.records if record.patient}:
-                write_patients(patients, scratch / PATIENTS)
-            write_findings(data.findings, scratch)
-            if data.synthetic:
-                shutil.copy(data.root / PHANTOM, scratch)
+            _tell_beside(data, scratch)
     boxes = sum(len(record.labels) for record in data.records)
     assumed = sum(record.path is None and record.size is None for record in data.records)
     notes = [*data.notes, *(yolo.validation_notes(parts) if to == "yolo" else ())]
@@ -147,6 +143,15 @@ def _new_folder(out: Path) -> Iterator[Path]:
         if out.exists():
             out.rmdir()
         os.replace(inside, out)
+
+
+def _tell_beside(data: DataFolder, folder: Path) -> None:
+    """Write what no format has a place for: patients, findings of one's own, that the films are drawn."""
+    if patients := {record.file_name: record.patient for record in data.records if record.patient}:
+        write_patients(patients, folder / PATIENTS)
+    write_findings(data.findings, folder)
+    if data.synthetic:
+        shutil.copy(data.root / PHANTOM, folder)
 
 
 def _fill(folder: Path, files: Mapping[str, str | Path], progress: Progress | None) -> None:
