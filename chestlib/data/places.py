@@ -46,6 +46,7 @@ def steps_of(path: str) -> list[str]:
     """List the steps of a path of any system, without drive, root, and steps up."""
     path = path.replace("\\", "/")
     path = path.partition("?d=")[2] or path  # Label Studio's address of a local file
+    path = path.partition("?")[0] if "://" in path else path
     path = re.sub(r"^[a-z][a-z0-9+.-]*:", "", path, flags=re.IGNORECASE)
     return [step for step in path.split("/") if step not in ("", ".", "..")]
 
