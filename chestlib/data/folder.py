@@ -149,7 +149,7 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
     parts, notes = _train_and_test(parts, reading)
     listed = [record for records in parts.values() for record in records]
     if listed and not any(record.path for record in listed):
-        notes.append(f"no image of theirs is below {folder}")
+        notes.append(f"none of the {len(listed)} images was found below {folder}")
     patients = _patients(root, folder, parts, reading)
     for part, records in parts.items():
         parts[part] = [replace(r, patient=patients.get(same(r.file_name), patient_of(r.file_name))) for r in records]
