@@ -87,6 +87,16 @@ Rule = Callable[[Sequence[str]], Key]
 """What is compared of the last steps of a path."""
 
 
+def descend(folder: Path, steps: Iterable[str]) -> Path | None:
+    """Go down from a folder by steps that may be spelled otherwise; None if one of them is not there."""
+    for step in steps:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        if not (found := [path for path in inside if same(path.name) == same(step)]):
+            return None
+        folder = found[0]
+    return folder
+
+
 def _spelled(steps: Sequence[str]) -> Key:
     return tuple(map(same, steps))
 

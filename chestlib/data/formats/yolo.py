@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from chestlib.data import images, splits
 from chestlib.data.annotations import DECIMALS, Parts, Reading, Record, images_in
 from chestlib.data.boxes import number_in
 from chestlib.data.formats import listing
-from chestlib.data.places import steps_of, suffixless, unshared
+from chestlib.data.places import descend, steps_of, suffixless, unshared
 from chestlib.errors import ChestlibError
 from chestlib.files import read_text, walk
 
@@ -129,7 +130,8 @@ def _place(path: Path, base: Any, said: str) -> Path | None:
     steps = [*steps_of(base), *steps_of(said)]
     places = [path.parent / base / said, path.parent / said] if steps_of(said) else [path.parent]
     places += [path.parent.joinpath(*steps[i:]) for i in range(len(steps))]
-    return next(filter(_is_place, places), None)
+    spelled = (place for i in range(len(steps)) if (place := descend(path.parent, steps[i:])))
+    return next(filter(_is_place, chain(places, spelled)), None)
 
 
 def _is_place(path: Path) -> bool:  # what is asked of os is false for what is no path at all
