@@ -77,9 +77,9 @@ class CheckReport:
 def check(folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None) -> CheckReport:
     """Check every record and decode every image of a data set.
 
-    Errors: records, boxes and findings that are not of the format, boxes out of the image, duplicate records, images
-    that can't be decoded or have the same bytes as another. Warnings: missing images, the same box twice under the
-    same finding.
+    Errors: records, boxes and findings that are not of the format, boxes out of the image by more than rounding
+    explains (0.01 pixels), duplicate records, images that can't be decoded or have the same bytes as another.
+    Warnings: missing images, the same box twice under the same finding.
 
     Raises
     ------
