@@ -2,49 +2,104 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import hashlib
+import io
 import json
 import math
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from chestlib.errors import ChestlibError
 
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+"""The bytes that other systems put in front of a text to say how it is encoded."""
+
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm", ".dicom"}
 MAX_PIXELS = 2**26
 """Larger images (more than 8192 x 8192) are taken for decompression bombs and refused."""
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file; a missing or broken one is a ChestlibError of one clear line."""
+def read_text(path: Path) -> str:
+    """Read a text file of any system: UTF-8, UTF-16 with its mark, or Windows-1252; lines end in a line feed.
+
+    Raises
+    ------
+    ChestlibError
+        If it is missing, a folder, or no text.
+    """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise ChestlibError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise ChestlibError(f"{path}: is a folder; expected a JSON file") from None
-    except (ValueError, RecursionError) as error:
-        raise ChestlibError(f"{path}: not readable as JSON ({error}); is the file whole?") from None
+        raise ChestlibError(f"{path}: is a folder; expected a file") from None
     except OSError as error:
         raise ChestlibError(f"{path}: cannot be read ({error.strerror})") from None
+    mark = next((mark for mark in MARKS if data.startswith(mark)), b"")
+    for encoding in (MARKS[mark],) if mark else ("utf-8", "cp1252"):
+        try:
+            text = data[len(mark) :].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # A disk that lost its power leaves zeros at the end.
+        return text.rstrip("\0").replace("\r\n", "\n").replace("\r", "\n")
+    raise ChestlibError(f"{path}: not readable as text; save it as UTF-8")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file; a missing or broken one is a ChestlibError of one clear line."""
+    return _parsed(read_text(path), f"{path}: not readable as JSON")
 
 
 def read_json_lines(path: Path) -> list[Any]:
     """Parse a file of one JSON value a line; errors as in :func:`read_json`, with the line."""
-    rows: list[Any] = []
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [_parsed(line, f"{path}: line {i} is not JSON") for i, line in lines if line.strip()]
+
+
+def _parsed(text: str, fault: str) -> Any:
     try:
-        with open(path, encoding="utf-8-sig") as lines:
-            for line in lines:
-                rows.append(json.loads(line))
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ChestlibError(f"{path}: line {len(rows) + 1} is not JSON ({error}); is the file whole?") from None
-    except OSError as error:
-        raise ChestlibError(f"{path}: cannot be read ({error.strerror})") from None
-    return rows
+        raise ChestlibError(f"{fault} ({error}); is the file whole?") from None
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    """Read these columns of a CSV file, in the order asked for, by its header.
+
+    Commas, semicolons or tabs stand between them; the header's case, other columns and empty rows do not matter.
+
+    Raises
+    ------
+    ChestlibError
+        If the file is no such table; the line names the row.
+    """
+    expected = f"{path}: expected a CSV file with the columns {','.join(columns)}"
+    text = read_text(path)
+    found: list[list[str]] = []
+    try:
+        for delimiter in ",;\t":
+            rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+            header = [name.strip().casefold() for name in next(rows, [])]
+            if set(columns) <= set(header):
+                break
+        else:
+            raise ChestlibError(f"{expected} (found {text.partition(chr(10))[0][:80]!r})")
+        places = [header.index(column) for column in columns]
+        for row in rows:
+            if any(map(str.strip, row)):
+                if len(row) <= max(places):
+                    raise ChestlibError(f"{expected} (line {rows.line_num}: {delimiter.join(row)[:80]!r})")
+                found.append([row[place].strip() for place in places])
+    except csv.Error as error:
+        raise ChestlibError(f"{expected} ({error})") from None
+    return found
 
 
 def plain(value: Any) -> Any:
@@ -118,14 +173,23 @@ def sha256(path: Path) -> str:
 
 def walk(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[Path]:
     """List files of these kinds at any depth, in order; hidden ones and what macOS adds to archives are left out."""
-    return list(walking(folder, suffixes))
+    return [path for path in walking(folder) if path.suffix.lower() in suffixes]
 
 
-def walking(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> Iterator[Path]:
-    """Yield what :func:`walk` lists, for who keeps no list: a million paths take 700 MB."""
-    for where, folders, names in os.walk(folder):
+def walking(folder: Path) -> Iterator[Path]:
+    """Yield files of every kind as :func:`walk` does, for who keeps no list: a million paths take 700 MB.
+
+    Links to folders are followed, each folder once, so that a link to what lies above it ends.
+    """
+    seen: set[tuple[int, int]] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        state = os.stat(where)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        yield from (Path(where, n) for n in sorted(names) if Path(n).suffix.lower() in suffixes and n[0] != ".")
+        yield from (Path(where, name) for name in sorted(names) if name[0] != ".")
 
 
 def refuse_bomb(path: Path, width: int, height: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,34 @@ def test_a_folder_is_no_json_and_a_byte_order_mark_does_not_matter(tmp_path: Pat
         files.read_json(tmp_path)
     (tmp_path / "marked.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert files.read_json(tmp_path / "marked.json") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        lambda text: text.encode(),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.encode("utf-16"),
+        lambda text: "\ufeff".encode("utf-16-be") + text.encode("utf-16-be"),
+        lambda text: text.encode("cp1252"),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: text.encode() + bytes(9),
+    ],
+    ids=["UTF-8", "marked", "UTF-16", "UTF-16 of a Mac", "Windows", "CRLF", "CR", "zeros at the end"],
+)
+def test_a_text_is_read_whatever_system_wrote_it(tmp_path: Path, encoded: Callable[[str], bytes]) -> None:
+    (tmp_path / "a.json").write_bytes(encoded('{"a":\n"Müller"}\n\n'))
+    assert files.read_json(tmp_path / "a.json") == {"a": "Müller"}
+    (tmp_path / "a.jsonl").write_bytes(encoded('{"a": 1}\n["Müller"]\n\n'))
+    assert files.read_json_lines(tmp_path / "a.jsonl") == [{"a": 1}, ["Müller"]]
+    assert files.read_text(tmp_path / "a.jsonl").split("\n")[1] == '["Müller"]'
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"\x81\x8d")
+    with pytest.raises(ChestlibError, match=r"a\.json: not readable as text; save it as UTF-8"):
+        files.read_json(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -86,6 +115,17 @@ def test_a_walk_is_in_order_and_passes_by_what_is_hidden(tmp_path: Path) -> None
     assert found == ["a.PNG", "b.png", "g.dcm", "sub/c.jpeg"]
     assert [path.name for path in files.walk(tmp_path, {".txt"})] == ["d.txt"]
     assert files.walk(tmp_path / "none") == []
+
+
+def test_a_walk_follows_links_and_ends(tmp_path: Path) -> None:
+    for name in ("store/deep/a.png", "data/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    for link, to in (("data/scans", "store"), ("data/up", "data"), ("store/back", "data"), ("data/again", "store")):
+        (tmp_path / link).symlink_to(tmp_path / to)
+    (tmp_path / "data" / "nowhere").symlink_to(tmp_path / "gone")
+    found = [path.relative_to(tmp_path).as_posix() for path in files.walk(tmp_path / "data")]
+    assert found == ["data/b.png", "data/again/deep/a.png"]
 
 
 def test_a_file_is_linked_where_that_is_possible_and_else_copied(

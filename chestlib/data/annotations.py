@@ -1,25 +1,20 @@
-"""Annotation records and the official ChestX-Det10 JSON: a list of {"file_name", "syms", "boxes"}.
-
-Source of the format: github.com/Deepwise-AILab/ChestX-Det10-Dataset.
-"""
+"""Annotation records, and what one reading of them shares: names of findings, and what was wrong."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from chestlib.data.boxes import sound
 from chestlib.errors import ChestlibError
-from chestlib.files import read_json, write_atomically
-from chestlib.findings import FINDINGS, NAME
+from chestlib.findings import FINDINGS
 
-LARGEST = float(np.finfo(np.float32).max)
 LONGEST = 400
 """Characters of a problem: what a broken file holds may be quoted in it."""
 DECIMALS = 3
@@ -39,7 +34,7 @@ class Record:
     boxes : (n, 4) float32
         xyxy, pixels of the original image; (0, 4) for a normal image.
     labels : (n,) int64
-        Finding ids, 1..10; above 10 for findings outside the ten that a conversion was asked to keep.
+        Finding ids, 1, 2, ...
     patient : str
         Empty when unknown.
     path : Path, optional
@@ -48,6 +43,10 @@ class Record:
         Width and height where the annotations say them.
     origin : (Path, int), optional
         The file it was read from and its index there.
+    id : int or str, optional
+        Its own id in that file, if it has ids (COCO): results of other tools refer to it.
+    names : tuple of str
+        The findings of the labels, 1, 2, ...; the ten where nothing else is said.
 
     Examples
     --------
@@ -64,6 +63,8 @@ class Record:
     path: Path | None = None
     size: tuple[int, int] | None = None
     origin: tuple[Path, int] | None = None
+    id: int | str | None = None
+    names: tuple[str, ...] = FINDINGS
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, np.float32)
@@ -81,8 +82,8 @@ class Record:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Those of the ten that are present, each once, in alphabetical order."""
-        return tuple(NAME[i] for i in sorted(set(self.labels.tolist())) if i in NAME)
+        """Those that are present, each once, in the order of their ids."""
+        return tuple(self.names[i - 1] for i in sorted(set(self.labels.tolist())) if i <= len(self.names))
 
     def __repr__(self) -> str:
         return f"Record({self.file_name!r}, {len(self.labels)} boxes, findings={list(self.findings)})"
@@ -126,18 +127,23 @@ class Reading:
     Parameters
     ----------
     others : str, optional
-        What becomes of findings outside the ten: None makes each an error, "drop" counts them in `dropped`,
-        "keep" gives them ids from 11 on in `names`.
+        What becomes of other findings: None makes each an error, "drop" counts them in `dropped`, "keep" adds them
+        to `names`.
+    findings : sequence of str
+        The findings that are known, in the order of their ids 1, 2, ...
     """
 
-    def __init__(self, others: str | None = None) -> None:
+    def __init__(self, others: str | None = None, findings: Sequence[str] = FINDINGS) -> None:
         if others not in (None, "drop", "keep"):
             raise ChestlibError(f"others: {others!r} is not a choice; take 'drop' or 'keep'")
         self.others = others
-        self.names: list[str] = list(FINDINGS)
-        self._ids = {name.casefold(): i for i, name in enumerate(FINDINGS, start=1)}
+        self.names: list[str] = list(findings)
+        self.categories: dict[Any, str] = {}
+        """Category ids of the files themselves, to findings: results of other tools refer to them."""
+        self._ids = {name.casefold(): i for i, name in enumerate(findings, start=1)}
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
+        self.told: Counter[str] = Counter()
 
     def error(self, file: Path, record: int | None, message: str, severity: str = "error") -> None:
         """Note what is wrong."""
@@ -151,6 +157,17 @@ class Reading:
         file, index = record.origin
         self.error(image or file, index, f"{record.file_name}: {message}", severity)
 
+    def tell(self, note: str) -> None:
+        """Tell what is good but unusual, or was decided; `{n}` in it is how often that was told."""
+        self.told[note] += 1
+
+    @property
+    def notes(self) -> list[str]:
+        """What was told, each once, and what was dropped."""
+        known = "one of the ten" if self.names[: len(FINDINGS)] == [*FINDINGS] else "among the findings"
+        dropped = [f"{n} boxes dropped: {name} is not {known}" for name, n in self.dropped.most_common()]
+        return [*(note.replace("{n}", str(n)) for note, n in self.told.items()), *dropped]
+
     def finish(self) -> None:
         """Raise the first error as ChestlibError, if there is one."""
         if self.problems:
@@ -158,7 +175,7 @@ class Reading:
             raise ChestlibError(f"{self.problems[0]}{more}")
 
     def label(self, name: str) -> int | None:
-        """Look up the id of a finding, its case ignored; None if it is outside the ten and not kept."""
+        """Look up the id of a finding, its case ignored; None if it is not known and not kept."""
         known = self._ids.get(name.casefold())
         if known is None and self.others == "keep":
             self.names.append(name)
@@ -174,6 +191,7 @@ class Reading:
         file_name: Any,
         boxes: Iterable[tuple[Any, Any]],
         size: tuple[int, int] | None = None,
+        own_id: int | str | None = None,
     ) -> Record | None:
         """Make a record of the boxes that are sound, and note every other one; None if it can't have a name.
 
@@ -185,19 +203,19 @@ class Reading:
         if not isinstance(file_name, str) or not _is_below(file_name):
             self.error(file, index, f"file_name {file_name!r} is not the name of an image below the data folder")
             return None
-        sound, labels = [], []
+        kept, labels = [], []
         for finding, box in boxes:
-            fault = _fault(box)
+            numbers, fault = sound(box, size)
             label = self.label(finding) if isinstance(finding, str) else None
             if fault:
                 self.error(file, index, f"{file_name}: {finding}: box {box} {fault}")
             elif label is not None:
-                sound.append(box)
+                kept.append(numbers)
                 labels.append(label)
             elif self.others != "drop":
-                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
-        arrays = np.array(sound, np.float32), np.array(labels, np.int64)
-        return Record(file_name, *arrays, size=size, origin=(file, index))
+                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(self.names)}")
+        arrays = np.array(kept, np.float32), np.array(labels, np.int64)
+        return Record(file_name, *arrays, size=size, origin=(file, index), id=own_id)
 
     def unique(self, records: Iterable[Record | None]) -> list[Record]:
         """Keep the first record of each file name in a part, and note the others."""
@@ -219,71 +237,9 @@ def _is_below(file_name: str) -> bool:
     )
 
 
-def _fault(box: Any) -> str:
-    """Say what is wrong with an xyxy box, or nothing."""
-    if not isinstance(box, Sequence) or len(box) != 4 or not all(type(v) in (int, float) for v in box):
-        return "is not four numbers x1, y1, x2, y2"
-    x1, y1, x2, y2 = box
-    if not all(abs(v) <= LARGEST for v in box):
-        return "is not finite"
-    if x2 < x1 or y2 < y1:
-        return "is swapped; expected x2 > x1 and y2 > y1"
-    return "is empty; expected x2 > x1 and y2 > y1" if x2 == x1 or y2 == y1 else ""
-
-
-def read_annotations(path: Path) -> list[Record]:
-    """Read an official annotation file.
-
-    Raises
-    ------
-    ChestlibError
-        If the file is missing, not JSON, or not of the format; the line names the file and the record.
-    """
-    reading = Reading()
-    records = read_official(path, reading)
-    reading.finish()
-    return records
-
-
-def read_official(path: Path, reading: Reading) -> list[Record]:
-    """Read as :func:`read_annotations`, but go on after a bad record: `reading` has the problems."""
-    items = read_json(path)
-    if not isinstance(items, list):
-        kind = type(items).__name__
-        raise ChestlibError(f"{path}: not the ChestX-Det10 format; expected a list of records, got {kind}")
-    return reading.unique(_record(path, i, item, reading) for i, item in enumerate(items))
-
-
-def _record(path: Path, index: int, item: Any, reading: Reading) -> Record | None:
-    if not isinstance(item, dict) or not {"file_name", "syms", "boxes"} <= item.keys():
-        reading.error(path, index, 'expected an object with "file_name", "syms" and "boxes"')
-        return None
-    name, syms, boxes = item["file_name"], item["syms"], item["boxes"]
-    if not isinstance(syms, list) or not isinstance(boxes, list):
-        reading.error(path, index, f"{name}: syms and boxes must be lists")
-        return None
-    if len(syms) != len(boxes):
-        reading.error(path, index, f"{name}: {len(syms)} findings but {len(boxes)} boxes")
-        syms, boxes = [], []
-    return reading.record(path, index, name, zip(syms, boxes, strict=True))
-
-
-def write_annotations(records: Iterable[Record], path: Path, names: Sequence[str] = FINDINGS) -> None:
-    """Write the official format, atomically; `names` are the findings of ids 1, 2, ..."""
-    write_atomically(path, official_text(records, names))
-
-
-def official_text(records: Iterable[Record], names: Sequence[str] = FINDINGS) -> str:
-    """Render the official JSON: a record a line, in thousandths of a pixel; whole coordinates as integers."""
-    items = [
-        {
-            "file_name": record.file_name,
-            "syms": [names[i - 1] for i in record.labels.tolist()],
-            "boxes": [[number(v) for v in box] for box in record.boxes.tolist()],
-        }
-        for record in records
-    ]
-    return "[" + ",\n".join(json.dumps(item, separators=(",", ":")) for item in items) + "]\n"
+def images_in(folder: str, records: Iterable[Record]) -> Iterator[tuple[str, Path]]:
+    """Lay the images that are there into a folder of a new data set."""
+    return ((f"{folder}/{record.file_name}", record.path) for record in records if record.path)
 
 
 def number(value: float) -> int | float:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from chestlib import devices
 from chestlib.console import Progress
 from chestlib.data import images
 from chestlib.data.annotations import Problem, Reading, Record, number
+from chestlib.data.boxes import leaves
 from chestlib.data.folder import NIH_SIZE, DataFolder, scan
+from chestlib.data.vocabulary import findings_of
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS, NAME
+from chestlib.findings import FINDINGS
 
 SHOWN = 10
 """Warnings of one kind that the table shows; the JSON has all."""
@@ -47,14 +48,14 @@ class CheckReport:
 
     def to_json(self) -> dict[str, Any]:
         """Give counts and problems as plain values."""
-        records = self.data.records if self.data else []
+        records, findings = (self.data.records, self.data.findings) if self.data else ([], FINDINGS)
         boxes = Counter(i for record in records for i in record.labels.tolist())
         return {
             "images": len(records),
             "missing_images": self.data.missing if self.data else 0,
             "boxes": boxes.total(),
             "patients": len({record.patient for record in records if record.patient}),
-            "findings": {finding: boxes[i] for i, finding in enumerate(FINDINGS, start=1)},
+            "findings": {finding: boxes[i] for i, finding in enumerate(findings, start=1)},
             "patient_overlap": {"train_test": len(self.data.shared_patients) if self.data else 0},
             "problems": [asdict(problem) for problem in self.problems],
         }
@@ -73,7 +74,7 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check(folder: Path, progress: Progress | None = None) -> CheckReport:
+def check(folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None) -> CheckReport:
     """Check every record and decode every image of a data set.
 
     Errors: records, boxes and findings that are not of the format, boxes out of the image, duplicate records, images
@@ -88,7 +89,7 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
     folder = Path(folder)
     if not folder.is_dir():
         raise ChestlibError(f"{folder}: no such folder; give a data folder")
-    reading = Reading()
+    reading = Reading(findings=findings or findings_of(folder))
     try:
         data = scan(folder, reading)
     except ChestlibError as error:
@@ -123,15 +124,14 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
 
 def _check_boxes(record: Record, size: tuple[int, int] | None, reading: Reading) -> int:
     """Note boxes that leave the image or are repeated; count those that stand under several findings."""
-    width, height = size or (np.inf, np.inf)
     findings: dict[tuple[float, ...], set[int]] = {}
     for label, box in zip(record.labels.tolist(), map(tuple, record.boxes.tolist()), strict=True):
         shown = [*map(number, box)]
-        if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
-            image = f"the image of {width} x {height}" if size else "the image"
-            reading.note(record, f"{NAME[label]}: box {shown} leaves {image}")
+        if leaves(box, size):
+            image = "the image of {} x {}".format(*size) if size else "the image"
+            reading.note(record, f"{record.names[label - 1]}: box {shown} leaves {image}")
         if label in findings.setdefault(box, set()):
-            reading.note(record, f"{NAME[label]} {shown}: box repeated", "warning")
+            reading.note(record, f"{record.names[label - 1]} {shown}: box repeated", "warning")
         findings[box].add(label)
     return sum(len(labels) > 1 for labels in findings.values())
 

@@ -5,37 +5,35 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from chestlib.console import Progress
 from chestlib.data import images
-from chestlib.data.annotations import Parts, Reading, Record, official_text
-from chestlib.data.folder import NIH_SIZE, scan
-from chestlib.data.formats import challenge, coco, yolo
+from chestlib.data.annotations import Parts, Reading, Record
+from chestlib.data.boxes import clip
+from chestlib.data.folder import NIH_SIZE, DataFolder, scan
+from chestlib.data.formats import challenge, coco, official, yolo
 from chestlib.data.formats.recognise import PHANTOM
 from chestlib.data.patients import PATIENTS, write_patients
+from chestlib.data.vocabulary import findings_of, write_findings
 from chestlib.errors import ChestlibError
 from chestlib.files import link_or_copy, write_atomically
 
-Write = Callable[[Parts, Sequence[str]], Iterator[tuple[str, str]]]
-"""Renders records, given the names of the findings, as (path below the new folder, text)."""
+Write = Callable[[Parts, Sequence[str]], Iterator[tuple[str, str | Path]]]
+"""Renders records, given the names of the findings, as (path below the new folder, its text or the image to link)."""
 
 
-def _official(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for part, records in parts.items():
-        yield f"{part}.json", official_text(records, names)
-
-
-WRITERS: dict[str, tuple[Write, str]] = {
-    "chestx-det10": (_official, "{}_data"),
-    "coco": (coco.write, "images/{}"),
-    "yolo": (yolo.write, "images/{}"),
-    "challenge": (challenge.write, ""),
+WRITERS: dict[str, Write] = {
+    "chestx-det10": official.write,
+    "coco": coco.write,
+    "yolo": yolo.write,
+    "challenge": challenge.write,
 }
-"""What renders a format, and where the images of a part lie in it."""
 FORMATS = tuple(WRITERS)
 
 
@@ -69,7 +67,12 @@ class Conversion:
 
 
 def convert(
-    source: Path, out: Path, to: str, others: str | None = None, progress: Progress | None = None
+    source: Path,
+    out: Path,
+    to: str,
+    others: str | None = None,
+    progress: Progress | None = None,
+    findings: Sequence[str] | None = None,
 ) -> Conversion:
     """Write a data set of any format in another.
 
@@ -85,7 +88,9 @@ def convert(
     to : str
         "chestx-det10", "coco", "yolo" or "challenge".
     others : str, optional
-        What becomes of findings outside the ten: "keep" or "drop"; without it they are an error.
+        What becomes of findings that are not known: "keep" or "drop"; without it they are an error.
+    findings : sequence of str, optional
+        As of :func:`chestlib.data.open_data`.
 
     Raises
     ------
@@ -97,39 +102,34 @@ def convert(
         raise ChestlibError(f"{to}: not a format; take one of {', '.join(FORMATS)}")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ChestlibError(f"{out}: is there already; give a new name")
-    reading = Reading(others)
+    reading = Reading(others, findings or findings_of(source))
     data = scan(source, reading)
     reading.finish()
     parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
     parts = {part: records for part, records in parts.items() if records}
-    write, place = WRITERS[to]
-    files: dict[str, str] = {}
-    for name, text in write(parts, reading.names):
+    files: dict[str, str | Path] = {}
+    for name, content in WRITERS[to](parts, reading.names):
         if name in files:  # as those of 1.png and 1.jpg
             raise ChestlibError(f"{name}: two images would share this file; rename one of them")
-        files[name] = text
+        files[name] = content
     if out.suffix == ".json":
         if len(parts) != 1 or to not in ("coco", "chestx-det10"):
             raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
-        write_atomically(out, "".join(files.values()))
+        write_atomically(out, "".join(text for text in files.values() if isinstance(text, str)))
     else:
         with _new_folder(out) as scratch:
-            for name, text in files.items():
-                (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-                (scratch / name).write_text(text, encoding="utf-8")
-            if patients := {record.file_name: record.patient for record in data.records if record.patient}:
-                write_patients(patients, scratch / PATIENTS)
-            if data.synthetic:
-                shutil.copy(data.root / PHANTOM, scratch)
-            if place:
-                _link_images(scratch, parts, place, progress)
+            _fill(scratch, files, progress)
+            _tell_beside(data, scratch)
     boxes = sum(len(record.labels) for record in data.records)
     assumed = sum(record.path is None and record.size is None for record in data.records)
-    return Conversion(out, to, len(data.records), boxes, data.missing, assumed, data.notes)
+    notes = [*data.notes, *(yolo.validation_notes(parts) if to == "yolo" else ())]
+    return Conversion(out, to, len(data.records), boxes, data.missing, assumed, tuple(notes))
 
 
 def _measured(record: Record) -> Record:
-    return replace(record, size=images.size(record.path) if record.path else record.size or NIH_SIZE)
+    size = images.size(record.path) if record.path else record.size or NIH_SIZE
+    boxes = [clip(box, size) for box in record.boxes.tolist()]
+    return replace(record, size=size, boxes=np.array(boxes, np.float32))
 
 
 @contextmanager
@@ -145,9 +145,23 @@ def _new_folder(out: Path) -> Iterator[Path]:
         os.replace(inside, out)
 
 
-def _link_images(folder: Path, parts: Parts, place: str, progress: Progress | None) -> None:
-    present = [(part, r.file_name, r.path) for part, records in parts.items() for r in records if r.path]
-    for done, (part, name, path) in enumerate(present, start=1):
-        link_or_copy(path, folder / place.format(part) / name)
-        if progress:
-            progress(done, len(present))
+def _tell_beside(data: DataFolder, folder: Path) -> None:
+    """Write what no format has a place for: patients, findings of one's own, that the films are drawn."""
+    if patients := {record.file_name: record.patient for record in data.records if record.patient}:
+        write_patients(patients, folder / PATIENTS)
+    write_findings(data.findings, folder)
+    if data.synthetic:
+        shutil.copy(data.root / PHANTOM, folder)
+
+
+def _fill(folder: Path, files: Mapping[str, str | Path], progress: Progress | None) -> None:
+    images_in_all, done = sum(isinstance(content, Path) for content in files.values()), 0
+    for name, content in files.items():
+        if isinstance(content, Path):
+            link_or_copy(content, folder / name)
+            done += 1
+            if progress:
+                progress(done, images_in_all)
+        else:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")

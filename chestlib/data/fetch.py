@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 
 from chestlib.console import Progress
 from chestlib.data._download import Network, download, unpack_images
-from chestlib.data.annotations import Parts, Reading, read_annotations
+from chestlib.data.annotations import Parts, Reading
 from chestlib.data.folder import DataFolder, open_data
+from chestlib.data.formats.official import read_annotations
 from chestlib.data.formats.recognise import PARTS, PHANTOM, UNFINISHED
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, write_patients
 from chestlib.errors import ChestlibError

@@ -8,26 +8,46 @@ import itertools
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
+from typing import IO, Literal
 
 import cv2
 import numpy as np
 import PIL
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
-from chestlib.files import MAX_PIXELS, refuse_bomb, walking
+from chestlib.files import IMAGE_SUFFIXES, MAX_PIXELS, refuse_bomb, walking
 
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-DECODING = 1
+DECODING = 2
 """To be raised when :func:`decode` or :func:`square` come to give other values: the cache then decodes anew."""
 
 MAX_BYTES = 2**30
 """A file of :data:`chestlib.files.MAX_PIXELS` pixels stays below; a larger one is not read into memory."""
+
+
+HEAD = 256
+"""Bytes of a file from which :func:`kind` tells what it is."""
+
+SIDEWAYS = range(5, 9)
+"""Values of EXIF's orientation that make width height."""
+
+TURNED = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+"""How the text chunks of a PNG begin in which an orientation may stand."""
+
+
+OTHER_SUFFIXES = {
+    ".bat", ".bin", ".cache", ".cfg", ".ckpt", ".conf", ".csv", ".css", ".db", ".dll", ".doc", ".docx",
+    ".exe", ".gz", ".h5", ".html", ".inf", ".ini", ".ipynb", ".js", ".json", ".jsonl", ".log", ".md", ".npy",
+    ".npz", ".onnx", ".pdf", ".pkl", ".pt", ".pth", ".py", ".rar", ".rst", ".sh", ".sqlite", ".tar", ".tex",
+    ".toml", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip", ".7z",
+}  # fmt: skip
+"""Files that are not opened in a search for images."""
 
 
 def decoder() -> str:
@@ -39,8 +59,9 @@ def decoder() -> str:
 def read(path: Path) -> np.ndarray:
     """Read a PNG, JPEG or DICOM file.
 
-    Colour becomes grey by ITU-R BT.601 luma, transparency becomes black, 8 and 16 bits are divided by their
-    maximum. A DICOM image is shown as its own rescale and window say.
+    It is turned as its EXIF orientation says, as every viewer shows it. Colour becomes grey by ITU-R BT.601 luma,
+    transparency becomes black, whole numbers become [0, 1] as :func:`unit` says. A DICOM image is shown as its own
+    rescale and window say.
 
     Returns
     -------
@@ -66,20 +87,112 @@ def contents(path: Path, count: int = -1) -> bytes:
         raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def kind(head: bytes) -> str | None:
+    """Tell "png", "jpeg" or "dicom" by the first :data:`HEAD` bytes of a file; None for all else.
+
+    DICOM without its file header, as old devices write it, begins with two elements of group 0002 or 0008, in order.
+    Source: DICOM PS3.5, section 7.1, and PS3.10, section 7.1.
+    """
+    if head[128:132] == b"DICM" or _bare_dicom(head):
+        return "dicom"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    return "jpeg" if head.startswith(b"\xff\xd8\xff") else None
+
+
+def _bare_dicom(head: bytes) -> bool:
+    order: Literal["little", "big"] = "big" if head[:1] == b"\0" else "little"
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(head[at : at + size], order)
+
+    long, explicit = head[4:8] == b"OB\0\0", head[4:6].isalpha() and head[4:6].isupper()
+    start = 12 if long else 8
+    second = start + (number(6, 2) if explicit and not long else number(start - 4, 4))
+    first, then = ((number(at, 2), number(at + 2, 2)) for at in (0, second))
+    return second + 4 <= len(head) and first[0] in (2, 8) and then[0] in (2, 8) and first < then
+
+
 def decode(data: bytes, path: Path) -> np.ndarray:
     """Decode the bytes of the file `path`; result and errors as in :func:`read`."""
-    if _is_dicom(data):
+    if kind(data[:HEAD]) == "dicom":
         from chestlib.data import dicom
 
         return dicom.read(path, data)
     with _opened(path, io.BytesIO(data)) as image:
-        if image.mode.startswith("I"):  # 16-bit grey
-            grey = np.asarray(image, np.float32) / 65535
+        image.load()
+        turn = _orientation(image, io.BytesIO(data))
+        if image.format == "PNG" and data[24] == 16:  # bits a sample, in the header
+            grey = _deep(data)
         else:
             if image.has_transparency_data:
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-            grey = np.asarray(image.convert("L"), np.float32) / 255
-    return grey[None]
+            grey = unit(np.asarray(image.convert("L")))
+    grey = grey.T if turn in SIDEWAYS else grey
+    return np.ascontiguousarray(grey[:: -1 if turn in (3, 4, 7, 8) else 1, :: -1 if turn in (2, 3, 6, 7) else 1])[None]
+
+
+def unit(values: np.ndarray, bits: int = 8) -> np.ndarray:
+    """Bring whole numbers from 0 on to [0, 1], as float32.
+
+    Devices keep 10, 12 or 14 bits in numbers of 16, where black to white would be all but black. So values are
+    divided by the smallest of 255, 1023, 4095, 16383 and 65535 that none exceeds. Eight bits are always divided by 255.
+
+    Parameters
+    ----------
+    values : array of integers
+    bits : int
+        That the file says it has, if it does: no fewer are taken.
+
+    Raises
+    ------
+    ValueError
+        If one is above 65535.
+    """
+    peak = 0 if values.dtype == np.uint8 else int(values.max(initial=0))
+    used = next((depth for depth in sorted({bits, 10, 12, 14, 16}) if bits <= depth and peak < 2**depth), None)
+    if not used:
+        raise ValueError(f"values up to {peak}, more than 16 bits")
+    return values.astype(np.float32) / np.float32(2**used - 1)
+
+
+def _deep(data: bytes) -> np.ndarray:
+    """Decode a PNG of 16 bits to (H, W) float32 in [0, 1]; Pillow reduces it to 8 where it has colours.
+
+    How many bits are used may stand in the chunk sBIT. Source: PNG, third edition, section 11.3.2.7.
+    """
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("a PNG of 16 bits, broken")
+    said = next((body for name, body in _chunks(io.BytesIO(data)) if name == b"sBIT"), b"")
+    bits = min(max([8, *said[: 3 if data[25] & 2 else 1]]), 16)  # the last is that of transparency
+    if pixels.ndim == 2:
+        return unit(pixels, bits)
+    grey = cv2.cvtColor(unit(pixels[..., :3], bits), cv2.COLOR_BGR2GRAY)
+    return grey * unit(pixels[..., 3]) if pixels.shape[2] == 4 else grey
+
+
+def _orientation(image: Image.Image, file: IO[bytes]) -> int:
+    """Give EXIF's orientation, 1 to 8, also one that XMP tells; 1 is upright, and so is what is none.
+
+    Only a PNG that has such a chunk, be it behind its pixels, is read as a whole for it. Source: CIPA DC-008, 4.6.5.
+    """
+    with suppress(Exception):  # it is not worth the image
+        if image.format == "PNG" and not any(n == b"eXIf" or body.startswith(TURNED) for n, body in _chunks(file)):
+            return 1
+        turn: int = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(turn) if turn in range(1, 9) else 1
+    return 1
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Go through the chunks of a PNG: the name of each, and how it begins. Source: PNG, third edition, section 5.3."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big")
+        begin = file.read(min(length, 24))
+        yield head[4:], begin
+        file.seek(length - len(begin) + 4, os.SEEK_CUR)  # and its checksum
 
 
 def find(paths: Sequence[Path]) -> Iterator[Path]:
@@ -96,21 +209,40 @@ def find(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _inside(path: Path) -> Iterator[Path]:
-    found = walking(path) if path.is_dir() else iter([path])
+    found = inside(path) if path.is_dir() else iter([path])
     if not (first := next(found, None)):
         raise ChestlibError(f"{path}: no PNG, JPEG or DICOM file in this folder")
     return itertools.chain([first], found)
 
 
+def inside(folder: Path) -> Iterator[Path]:
+    """Yield the images at any depth, in order, as :func:`chestlib.files.walking`.
+
+    They are told by their suffix; where it is missing or unknown, as on hospital CDs, by their content.
+    """
+    return filter(_is_image, walking(folder))
+
+
+def _is_image(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES or suffix in OTHER_SUFFIXES or path.name.upper() == "DICOMDIR":  # a CD's contents
+        return suffix in IMAGE_SUFFIXES
+    try:
+        return path.is_file() and kind(contents(path, HEAD)) is not None  # a pipe would never end
+    except ChestlibError:
+        return False
+
+
 def size(path: Path) -> tuple[int, int]:
-    """Give (width, height) in pixels, from the header alone; errors as in :func:`read`."""
+    """Give (width, height) in pixels of what :func:`read` gives, from the header alone; errors as there."""
     path = Path(path)
-    if _is_dicom(contents(path, 132)):
+    if kind(contents(path, HEAD)) == "dicom":
         from chestlib.data import dicom
 
         return dicom.size(path)
-    with _opened(path, path) as image:
-        return image.size
+    with _opened(path, path) as image, open(path, "rb") as file:
+        width, height = image.size
+        return (height, width) if _orientation(image, file) in SIDEWAYS else (width, height)
 
 
 def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -135,11 +267,6 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
 def digest(data: bytes) -> str:
     """Give 32 hexadecimal digits that name the content of a file."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def _is_dicom(data: bytes) -> bool:
-    """Tell by the magic word at byte 128; source: DICOM PS3.10, section 7.1."""
-    return data[128:132] == b"DICM"
 
 
 @contextmanager

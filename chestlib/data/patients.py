@@ -6,19 +6,23 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from chestlib.data.annotations import Parts, Reading, Record, read_official
+from chestlib.data.annotations import Parts, Reading, Record
+from chestlib.data.formats import official
+from chestlib.data.places import slashes
 from chestlib.errors import ChestlibError
-from chestlib.files import write_atomically
+from chestlib.files import read_table, write_atomically
 
 PATIENTS = "patients.csv"
 COLUMNS = ("file_name", "patient")
 NIH_FOLDER = "nih-names"
-NIH_NAME = re.compile(r"(\d{8})_\d{3}\.png")
-"""NIH ChestX-ray14 file names: patient, visit."""
+NIH_NAME = re.compile(r"(\d{8})_\d{3}(_png|_jpe?g)?(\.rf\.\w+)?(\.[a-z]+)?", re.ASCII | re.IGNORECASE)
+"""NIH ChestX-ray14 file names: patient, visit; also of another file type, and as Roboflow renames them."""
+PATIENT_FOLDER = re.compile(r"patient\d+|p\d{8}", re.ASCII | re.IGNORECASE)
+"""Folders of CheXpert and of MIMIC-CXR."""
 
 
 def patient_groups(records: Iterable[Record]) -> list[str]:
@@ -29,14 +33,10 @@ def patient_groups(records: Iterable[Record]) -> list[str]:
 def read_patients(path: Path) -> dict[str, str]:
     """Read file name to patient, from a CSV file with these two columns and a header."""
     patients: dict[str, str] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                name, patient = (row[column].strip() for column in COLUMNS)
-                if patients.setdefault(name, patient) != patient:
-                    raise ChestlibError(f"{path}: {name} has two patients, {patients[name]} and {patient}")
-    except (OSError, ValueError, KeyError, AttributeError, csv.Error) as error:
-        raise ChestlibError(f"{path}: expected a CSV file with the columns {','.join(COLUMNS)} ({error})") from None
+    for name, patient in read_table(path, COLUMNS):
+        name = slashes(name)
+        if patients.setdefault(name, patient) != patient:
+            raise ChestlibError(f"{path}: {name} has two patients, {patients[name]} and {patient}")
     return patients
 
 
@@ -49,9 +49,15 @@ def write_patients(patients: Mapping[str, str], path: Path) -> None:
 
 
 def nih_patient(file_name: str) -> str:
-    """Take the patient out of an NIH file name; empty for any other name."""
-    match = NIH_NAME.fullmatch(file_name)
+    """Take the patient out of an NIH file name, whatever its folders; empty for any other name."""
+    match = NIH_NAME.fullmatch(PurePosixPath(file_name).name)
     return match[1] if match else ""
+
+
+def patient_of(file_name: str) -> str:
+    """Take the patient out of an NIH file name, or a folder that is named after one; empty for any other name."""
+    folders = PurePosixPath(file_name).parts[:-1]
+    return nih_patient(file_name) or next(filter(PATIENT_FOLDER.fullmatch, folders), "")
 
 
 def match_nih(folder: Path, parts: Parts, reading: Reading) -> dict[str, str]:
@@ -62,7 +68,7 @@ def match_nih(folder: Path, parts: Parts, reading: Reading) -> dict[str, str]:
     patients: dict[str, str] = {}
     for part, records in parts.items():
         path = folder / f"{part}.json"
-        twins = read_official(path, reading)
+        twins = official.read(path, reading)
         if fault := _mismatch(records, twins):
             reading.error(path, *fault)
         else:

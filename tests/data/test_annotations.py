@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from chestlib.data import Record, read_annotations, write_annotations
-from chestlib.data.annotations import Reading, read_official
+from chestlib.data.annotations import Reading
+from chestlib.data.formats import official
 from chestlib.errors import ChestlibError
 
 GOOD = {"file_name": "1.png", "syms": ["Mass", "Nodule"], "boxes": [[1, 2, 30, 40], [5, 6, 7.25, 8]]}
@@ -51,7 +52,10 @@ def test_record_refuses_other_shapes():
         ([{**GOOD, "syms": ["Mass"]}], r"1\.png: 1 findings but 2 boxes"),
         ([{**GOOD, "syms": ["Mass", "Tumour"]}], r"1\.png: unknown finding 'Tumour'; known are Atelectasis"),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 3]]}], "Nodule: box .* is not four numbers"),
-        ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 3, "4"]]}], "is not four numbers"),
+        (
+            [{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 3, "4,5"]]}],
+            "is not four numbers x1, y1, x2, y2; write decimals with a point",
+        ),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], None]}], "is not four numbers"),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, float("nan"), 4]]}], "is not finite"),
         ([{**GOOD, "boxes": [[1, 2, 3, 4], [1, 2, 1e300, 4]]}], "is not finite"),
@@ -78,7 +82,7 @@ def test_reading_goes_on_after_problems(tmp_path):
     bad = {**GOOD, "file_name": "2.png", "boxes": [[1, 2, 3, 4], [3, 2, 1, 4]]}
     path = write(tmp_path / "a.json", [bad, 5, GOOD])
     reading = Reading()
-    records = read_official(path, reading)
+    records = official.read(path, reading)
     assert [(r.file_name, len(r.labels), r.origin) for r in records] == [
         ("2.png", 1, (path, 0)),
         ("1.png", 2, (path, 2)),
@@ -91,9 +95,9 @@ def test_reading_goes_on_after_problems(tmp_path):
 def test_findings_outside_the_ten(tmp_path):
     path = write(tmp_path / "a.json", [{**GOOD, "syms": ["nodule", "Cardiomegaly"]}])
     dropped, kept = Reading("drop"), Reading("keep")
-    (record,) = read_official(path, dropped)
+    (record,) = official.read(path, dropped)
     assert record.findings == ("Nodule",) and dropped.dropped == {"Cardiomegaly": 1} and not dropped.problems
-    (record,) = read_official(path, kept)
+    (record,) = official.read(path, kept)
     assert record.labels.tolist() == [9, 11] and kept.names[10] == "Cardiomegaly" and record.findings == ("Nodule",)
     with pytest.raises(ChestlibError, match="not a choice"):
         Reading("ignore")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chestlib.data.annotations import number
 from chestlib.data.check import check
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
@@ -69,6 +70,45 @@ def test_bad_record(folder, changes, message):
         {"severity": "error", "file": str(folder / "train.json"), "record": 1, "message": message}
     ]
     assert not report.ok and f"error   {folder / 'train.json'}: record 1: {message}" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("layout", "box", "leaves"),
+    [
+        ("chestx-det10", [-0.0004, -0.0, 40.004, 40], False),
+        ("chestx-det10", [0, 0, 40.03, 40], True),
+        ("coco", [10.33, 3, 40.01, 40], False),
+        ("coco", [-0.01, 3, 30, 40], False),
+        ("coco", [10, 3, 44, 40], True),
+        ("yolo", [2.5, 5, 40.0000006, 40], False),
+        ("yolo", [2.5, -3, 40, 40], True),
+    ],
+)
+def test_what_rounding_explains_is_no_error(tmp_path, layout, box, leaves):
+    name, (x1, y1, x2, y2) = "1.png", box
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.eye(40, dtype=np.uint8)).save(tmp_path / "images" / name)
+    if layout == "chestx-det10":
+        (tmp_path / "train.json").write_text(json.dumps([{"file_name": name, "syms": ["Mass"], "boxes": [box]}]))
+    elif layout == "coco":
+        item = {"image_id": 1, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        image = {"id": 1, "file_name": name, "width": 40, "height": 40}
+        document = {"images": [image], "annotations": [item], "categories": [{"id": 1, "name": "Mass"}]}
+        (tmp_path / "all.json").write_text(json.dumps(document))
+    else:
+        shares = (x1 + x2) / 80, (y1 + y2) / 80, (x2 - x1) / 40, (y2 - y1) / 40
+        (tmp_path / "data.yaml").write_text("train: images\nnames: [Mass]\n")
+        (tmp_path / "labels").mkdir()
+        (tmp_path / "labels" / "1.txt").write_text(" ".join(["0", *(f"{v:.8f}" for v in shares)]))
+    report = check(tmp_path)
+    assert [problem.message for problem in report.problems if "leaves the image" in problem.message] == (
+        [f"1.png: Mass: box {[*map(number, report.data.train[0].boxes[0].tolist())]} leaves the image of 40 x 40"]
+        if leaves
+        else []
+    )
+    if layout != "chestx-det10" and not leaves:  # the size is known, so the box is clipped
+        x1, y1, x2, y2 = report.data.train[0].boxes[0].tolist()
+        assert x1 >= 0 and y1 >= 0 and x2 <= 40 and y2 <= 40
 
 
 @pytest.mark.parametrize("size", [(60, 30), (30, 60)], ids=["broad", "high"])

@@ -6,7 +6,7 @@ import pytest
 
 from chestlib.data import Record, patient_groups, write_annotations, write_patients
 from chestlib.data.annotations import Reading
-from chestlib.data.patients import match_nih, nih_patient, read_patients
+from chestlib.data.patients import match_nih, nih_patient, patient_of, read_patients
 from chestlib.errors import ChestlibError
 
 
@@ -21,6 +21,15 @@ def test_as_a_spreadsheet_saves_it(tmp_path):
     text = "\ufeffpatient,age,file_name\r\np1 ,51, 1.png\r\np1,51,1.png\r\n"
     (tmp_path / "patients.csv").write_bytes(text.encode())
     assert read_patients(tmp_path / "patients.csv") == {"1.png": "p1"}
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_as_programs_of_other_systems_save_it(tmp_path, between, encoding, end):
+    rows = [["File_Name", " age", "PATIENT "], ["scans\\1.png", "51", "Jürgen"], ['"2,;.png"', "", "b"], ["", "", ""]]
+    (tmp_path / "patients.csv").write_bytes(end.join(map(between.join, rows)).encode(encoding))
+    assert read_patients(tmp_path / "patients.csv") == {"scans/1.png": "Jürgen", "2,;.png": "b"}
 
 
 @pytest.mark.parametrize(
@@ -40,10 +49,33 @@ def test_a_file_of_another_form_is_refused(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     ("name", "patient"),
-    [("00000007_012.png", "00000007"), ("0000007_012.png", ""), ("00000007_012.jpg", ""), ("a00000007_012.png", "")],
+    [
+        ("00000007_012.png", "00000007"),
+        ("images_001/images/00000007_012.png", "00000007"),
+        ("00000007_012.jpg", "00000007"),
+        ("00000007_012", "00000007"),
+        ("00000007_012_png.rf.0a1b2c3d.jpg", "00000007"),
+        ("0000007_012.png", ""),
+        ("a00000007_012.png", ""),
+        ("00000007_012.png/other.png", ""),
+    ],
 )
 def test_patient_of_an_nih_name(name, patient):
     assert nih_patient(name) == patient
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("train/patient00042/study1/view1_frontal.jpg", "patient00042"),  # CheXpert
+        ("p10/p10000032/s50414267/02aa804e.jpg", "p10000032"),  # MIMIC-CXR
+        ("patients/study1/00000007_012.png", "00000007"),
+        ("patients/inpatient7/1.png", ""),
+        ("patient00042.png", ""),
+    ],
+)
+def test_patient_of_a_folder(name, patient):
+    assert patient_of(name) == patient
 
 
 def test_groups_keep_images_of_unknown_patients_apart():

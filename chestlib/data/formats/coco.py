@@ -4,77 +4,80 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from chestlib.data.annotations import LARGEST, Parts, Reading, Record, number
-from chestlib.data.formats.listing import LARGEST_SIDE
-from chestlib.files import read_json
+from chestlib.data.annotations import Parts, Reading, Record, images_in, number
+from chestlib.data.boxes import four_in, number_in, side_in
+from chestlib.data.places import local
 
 
-def is_coco(path: Path) -> bool:
-    """Tell whether a JSON file has the three COCO lists."""
-    document = read_json(path)
+def is_coco(document: Any) -> bool:
+    """Tell whether what a JSON file holds has the three COCO lists."""
     return isinstance(document, dict) and all(
         isinstance(document.get(key), list) for key in ("images", "annotations", "categories")
     )
 
 
-def read(path: Path, reading: Reading) -> list[Record]:
-    """Read one record an image; category ids, their order and the case of their names are free."""
-    document = read_json(path)
-    names = {c["id"]: c["name"] for c in document["categories"] if _has(c, "id", "name")}
-    images: dict[Any, tuple[int, Any, list[tuple[Any, Any]]]] = {}
+def read(path: Path, document: Any, reading: Reading) -> list[Record]:
+    """Read one record an image; ids, numbers or texts, their order and the case of names are free."""
+    names = {_id(c["id"]): c["name"] for c in document["categories"] if _has(c, "id", "name")}
+    reading.categories |= names
+    images: dict[int | str, tuple[int, Any, list[tuple[Any, Any]]]] = {}
     for i, image in enumerate(document["images"]):
         if not _has(image, "id", "file_name"):
             reading.error(path, i, "expected an image with id and file_name")
-        elif image["id"] in images:
+        elif _id(image["id"]) in images:
             reading.error(path, i, f"{image['file_name']}: image id {image['id']} is used before")
         else:
-            images[image["id"]] = (i, image, [])
+            images[_id(image["id"])] = (i, image, [])
     for i, item in enumerate(document["annotations"]):
         if not _has(item, "image_id", "category_id") or "bbox" not in item:
             reading.error(path, None, f"annotation {i}: expected image_id, category_id and bbox")
-        elif item["image_id"] not in images:
+        elif _id(item["image_id"]) not in images:
             reading.error(path, None, f"annotation {i}: no image has the id {item['image_id']!r}")
-        elif item["category_id"] not in names:
+        elif _id(item["category_id"]) not in names:
             reading.error(path, None, f"annotation {i}: no category has the id {item['category_id']!r}")
         else:
-            images[item["image_id"]][2].append((names[item["category_id"]], _corners(item["bbox"])))
-    return reading.unique(
-        reading.record(path, i, _local(image["file_name"]), boxes, _size(image)) for i, image, boxes in images.values()
+            images[_id(item["image_id"])][2].append((names[_id(item["category_id"])], _corners(item["bbox"])))
+            if item.get("iscrowd") in (1, "1"):
+                reading.tell("{n} boxes marked iscrowd read as boxes")
+    file_names = local([str(image["file_name"]) for _, image, _ in images.values()])
+    records = (
+        reading.record(path, i, file_name, boxes, _size(image), own_id)
+        for file_name, (own_id, (i, image, boxes)) in zip(file_names, images.items(), strict=True)
     )
+    return reading.unique(records)
+
+
+def _id(value: Any) -> int | str:
+    """Make 3, 3.0 and "3" one id."""
+    number = number_in(value)
+    return int(number) if number is not None and str(value).removesuffix(".0") == f"{number:.0f}" else str(value)
 
 
 def _has(item: Any, *keys: str) -> bool:
-    return isinstance(item, dict) and all(isinstance(item.get(key), (int, str)) for key in keys)
+    return isinstance(item, dict) and all(type(item.get(key)) in (int, float, str) for key in keys)
 
 
 def _size(image: Any) -> tuple[int, int] | None:
-    width, height = said = (image.get("width"), image.get("height"))
-    return (width, height) if all(type(side) is int and 0 < side <= LARGEST_SIDE for side in said) else None
+    width, height = side_in(image.get("width")), side_in(image.get("height"))
+    return (width, height) if width and height else None
 
 
 def _corners(box: Any) -> Any:
     """Turn x, y, width, height to xyxy; anything else is left for the reading to refuse."""
-    if isinstance(box, list) and len(box) == 4 and all(type(v) in (int, float) and abs(v) <= LARGEST for v in box):
-        return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+    if numbers := four_in(box):
+        x, y, width, height = numbers
+        return [x, y, x + width, y + height]
     return box
 
 
-def _local(file_name: Any) -> Any:
-    """Make a path of another machine one below the data folder."""
-    if not isinstance(file_name, str):
-        return file_name
-    path = PurePosixPath(file_name.replace("\\", "/"))
-    foreign = path.is_absolute() or ".." in path.parts or ":" in str(path).partition("/")[0]
-    return path.name if foreign else str(path)
-
-
-def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str | Path]]:
     """Render `annotations/PART.json`: image ids from 1 in the order of the records, category ids as finding ids."""
     for part, records in parts.items():
         yield f"annotations/{part}.json", _text(records, names)
+        yield from images_in(f"images/{part}", records)
 
 
 def _text(records: Sequence[Record], names: Sequence[str]) -> str:

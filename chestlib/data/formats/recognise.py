@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
-from chestlib.data.annotations import Parts, Reading, Record, read_official
-from chestlib.data.formats import challenge, coco, yolo
+from chestlib.data.annotations import Parts, Reading, Record
+from chestlib.data.formats import challenge, coco, official, yolo
 from chestlib.data.patients import NIH_FOLDER
+from chestlib.data.places import Places, part_of
 from chestlib.errors import ChestlibError
-from chestlib.files import walk
+from chestlib.files import read_json, walk
 
 PARTS = ("train", "test")
+OFFICIAL = ("train", "test", "val")
 
 PHANTOM = "phantom.json"
 UNFINISHED_PHANTOM = ".phantom-begun.json"
@@ -31,17 +31,38 @@ Found = tuple[Path, str, Parts]
 
 
 def find(folder: Path, reading: Reading) -> Found | None:
-    """Find the data set in a folder, or the part in one file: its root, its format, its parts with their images."""
-    readers = (_official, _yolo, _challenge, _coco) if folder.is_dir() else (_one_file,)
-    return next(filter(None, (read(folder, reading) for read in readers)), None)
+    """Find the data set in a folder, or the part in one file: its root, its format, its parts with their images.
+
+    Files that only might be meant, as those without a record, are taken when nothing else is found.
+    """
+    readers = (_official, _yolo, _coco, _challenge, _coco_above, _official_by_name, _empty_challenge)
+    return (
+        next(filter(None, (read(folder, reading) for read in readers)), None)
+        if folder.is_dir()
+        else _one_file(folder, reading)
+    )
 
 
-def _official(folder: Path, reading: Reading) -> Found | None:
-    """Read `train.json`, `test.json` and the images at any depth of `train_data/` and `test_data/`."""
+def _load(path: Path) -> Any:
+    """Read a JSON file that may be somebody else's; None if it can't be read."""
+    with suppress(ChestlibError):
+        return read_json(path)
+    return None
+
+
+def _official(folder: Path, reading: Reading, by_name: bool = False) -> Found | None:
+    """Read `train.json` and `test.json`, beside each other or each in a folder of its part.
+
+    Their images lie in `train_data/` and `test_data/` at any depth, or elsewhere in the folder.
+    """
     for level in LEVELS:
-        files = [path for part in PARTS for path in folder.glob(f"{level}{part}.json")]
+        files = [path for part in OFFICIAL for path in folder.glob(f"{level}{part}.json")]
         files = [path for path in files if path.parent == folder or path.parent.name not in (NIH_FOLDER, UNFINISHED)]
-        roots = {path.parent for path in files if not coco.is_coco(path)}
+        roots = {
+            _home(path, folder)
+            for path in files
+            if official.is_official(document := _load(path)) or (by_name and not coco.is_coco(document))
+        }
         if len(roots) > 1:
             names = ", ".join(sorted(str(root.relative_to(folder)) for root in roots))
             raise ChestlibError(f"{folder}: holds several data sets ({names}); give one of them")
@@ -54,109 +75,98 @@ def _official(folder: Path, reading: Reading) -> Found | None:
         raise ChestlibError(f"{root}: drawing the phantom was broken off; the same chestlib phantom finishes it")
     if not roots:
         return None
-    parts = {}
-    for part in PARTS:
-        path = root / f"{part}.json"
-        records = read_official(path, reading) if path.exists() else []
-        parts[part] = _Images(root / f"{part}_data").of(records, part)
+    paths = {part_of([path.stem]): path for path in files if _home(path, folder) == root}
+    parts = {
+        part: official.read(paths[part], reading) if part in paths else [] for part in {**dict.fromkeys(PARTS), **paths}
+    }
+    for base in dict.fromkeys((root, folder)):
+        if any(record.path is None for records in parts.values() for record in records):
+            places = Places(base, lambda part, r: [path.parent / f"{part}_data" for path in (_origin(r), root / "x")])
+            parts = places.complete(parts, reading)
     return root, "chestx-det10", parts
+
+
+def _home(path: Path, folder: Path) -> Path:
+    """Find the root of a data set whose parts may each lie in a folder of its own."""
+    own = path.parent != folder and part_of([path.parent.name]) == part_of([path.stem])
+    return path.parent.parent if own else path.parent
+
+
+def _official_by_name(folder: Path, reading: Reading) -> Found | None:
+    return _official(folder, reading, by_name=True)
+
+
+def _origin(record: Record) -> Path:
+    assert record.origin, "every reader gives one"
+    return record.origin[0]
 
 
 def _yolo(folder: Path, reading: Reading) -> Found | None:
     files = (file for level in LEVELS for file in sorted(folder.glob(f"{level}*.y*ml")) if yolo.is_yolo(file))
     file = next(files, None)
-    return (file.parent, "yolo", _with_images(yolo.read(file, reading), file.parent)) if file else None
-
-
-def _challenge(folder: Path, reading: Reading) -> Found | None:
-    if not challenge.is_challenge(folder):
+    if not file:
         return None
-    return folder, "challenge", _with_images(challenge.read(folder, reading), folder)
+    return file.parent, "yolo", Places(file.parent, lambda *_: ()).complete(yolo.read(file, reading), reading)
+
+
+def _challenge(folder: Path, reading: Reading, empty: bool = False) -> Found | None:
+    if not challenge.is_challenge(folder, empty):
+        return None
+    return folder, "challenge", Places(folder, lambda *_: ()).complete(challenge.read(folder, reading), reading)
+
+
+def _empty_challenge(folder: Path, reading: Reading) -> Found | None:
+    return _challenge(folder, reading, empty=True)
 
 
 def _coco(folder: Path, reading: Reading) -> Found | None:
-    """Read COCO files of any name in the folder, below it, or above it when the folder holds their images."""
-    if files := [path for path in walk(folder, {".json"}) if coco.is_coco(path)]:
-        return folder, "coco", _coco_parts(files, folder, folder, reading)
-    for path in sorted(folder.parent.glob("*.json")):
-        with suppress(ChestlibError):  # somebody else's file
-            files += [path] if coco.is_coco(path) else []
-    parts = _coco_parts(files, folder.parent, folder, reading)
+    """Read COCO files of any name in the folder or below it."""
+    parts = _coco_parts(walk(folder, {".json"}), folder, folder, reading)
+    return (folder, "coco", parts) if parts else None
+
+
+def _coco_above(folder: Path, reading: Reading) -> Found | None:
+    """Read COCO files above the folder when it holds their images."""
+    parts = _coco_parts(sorted(folder.parent.glob("*.json")), folder.parent, folder, reading)
     return (folder, "coco", parts) if any(r.path for records in parts.values() for r in records) else None
 
 
-def _coco_parts(files: list[Path], root: Path, pictures: Path, reading: Reading) -> Parts:
+def _coco_parts(files: Iterable[Path], root: Path, pictures: Path, reading: Reading) -> Parts:
     """Read each file as the part that its path below `root` names, train if none."""
     parts: Parts = {}
-    images = _Images(pictures)
+    read: dict[str, list[Path]] = {}
     for file in files:
-        named = re.search(r"(?<![a-z])(test|val)(id|idation)?(?![a-z])", file.relative_to(root).as_posix().lower())
-        part = named[1] if named else "train"
-        parts.setdefault(part, []).extend(images.of(coco.read(file, reading), part, file.parent))
+        if coco.is_coco(document := _load(file)):
+            part = part_of(file.relative_to(root).with_suffix("").parts) or "train"
+            read.setdefault(part, []).append(file)
+            parts.setdefault(part, []).extend(coco.read(file, document, reading))
+    for part, several in read.items():
+        if several[1:]:
+            names = ", ".join(file.relative_to(root).as_posix() for file in several)
+            reading.tell(f"{len(several)} annotation files read as one {part} part: {names}")
+    parts = Places(pictures, lambda _, r: (_origin(r).parent, pictures)).complete(parts, reading)
     return {part: reading.unique(records) for part, records in parts.items()}
 
 
 def _one_file(file: Path, reading: Reading) -> Found:
     """Read one part alone, with the images around it."""
-    layout, read = ("coco", coco.read) if coco.is_coco(file) else ("chestx-det10", read_official)
-    part = "test" if "test" in file.stem.lower() else "train"
-    return file.parent, layout, {part: _Images(file.parent).of(read(file, reading), part, file.parent)}
+    part = part_of([file.stem]) or "train"
+    document = read_json(file)
+    layout, records = (
+        ("coco", coco.read(file, document, reading))
+        if coco.is_coco(document)
+        else ("chestx-det10", official.read(file, reading))
+    )
+    places = Places(file.parent, lambda part, _: (file.parent, file.parent / f"{part}_data"))
+    return file.parent, layout, places.complete({part: records}, reading)
 
 
-def _with_images(parts: Parts, folder: Path) -> Parts:
-    images = _Images(folder)
-    return {part: images.of(records, part) for part, records in parts.items()}
-
-
-class _Images:
-    """The images at any depth below `folder`.
-
-    One is found by the end of its path, case ignored: by as many steps as both have, and by no fewer than it takes to
-    tell the record from the others of its part. Of several, those beside the annotations win, then those in a folder
-    named after the part; if still several are left, the name is no longer a name.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._paths = walk(folder)
-        self._ends: dict[int, dict[str, list[Path]]] = {}
-
-    def _ending(self, steps: int) -> dict[str, list[Path]]:
-        """Index the images by that many last steps; once, so that time grows with their number and not its square."""
-        if steps not in self._ends:
-            ends = self._ends[steps] = {}
-            for path in self._paths:
-                own = path.relative_to(self.folder).parts
-                if len(own) >= steps:
-                    ends.setdefault(_end(own, steps), []).append(path)
-        return self._ends[steps]
-
-    def of(self, records: list[Record], part: str, annotations: Path | None = None) -> list[Record]:
-        """Give each record its image."""
-        wanted = [PurePosixPath(record.file_name).parts for record in records]
-        found: dict[int, list[Path]] = {}
-        for steps in range(max(map(len, wanted), default=0), 0, -1):
-            asking = {i: _end(own, steps) for i, own in enumerate(wanted) if len(own) >= steps}
-            times = Counter(asking.values())
-            for i, end in asking.items():
-                if i not in found and (len(wanted[i]) == steps or times[end] == 1) and end in self._ending(steps):
-                    found[i] = self._ending(steps)[end]
-            if len(found) == len(records):
-                break
-        return [replace(r, path=self._best(found.get(i, []), r, part, annotations)) for i, r in enumerate(records)]
-
-    def _best(self, found: list[Path], record: Record, part: str, annotations: Path | None) -> Path | None:
-        for prefer in (
-            lambda p: p.parent == annotations,
-            lambda p: any(step.lower().startswith(part) for step in p.relative_to(self.folder).parts[:-1]),
-            lambda p: p.name == PurePosixPath(record.file_name).name,
-        ):
-            if len(found) > 1:
-                found = list(filter(prefer, found)) or found
-        if len(found) > 1:
-            raise ChestlibError(f"{found[0]}: has the same name as {found[1]}; which one is {record.file_name}?")
-        return found[0] if found else None
-
-
-def _end(path: Sequence[str], steps: int) -> str:
-    return "/".join(path[-steps:]).lower()
+def passed_over(folder: Path) -> str:
+    """Say of a file that might be meant why it is none, for a folder without a data set."""
+    for path in walk(folder, {".json"}) if folder.is_dir() else []:
+        try:
+            kind = type(read_json(path)).__name__
+        except ChestlibError as error:
+            return f" (looked at {error})"
+        return f" (looked at {path}: a {kind}, and neither COCO nor records)"
+    return ""
