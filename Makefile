@@ -20,7 +20,7 @@ NBVAL := $(if $(DATA)$(filter-out quick,$(PROFILE)),--nbval-lax,--nbval)
 # What differs from the last commit, file by file; nothing where there is no git.
 TREE := { git status --porcelain && git diff HEAD | sha256sum; } 2>/dev/null || true
 
-.PHONY: help env report test coverage faults test-floor test-latest docs lint lint-js notebooks figures lock clean
+.PHONY: help env report test coverage faults mutants test-floor test-latest docs lint lint-js notebooks figures lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ coverage: env ## pytest with the share of chestlib that it runs, branches includ
 
 faults: env ## the long fault campaigns: kills, broken inputs, full disks
 	$(BIN)/pytest -q -m campaign tests/faults
+
+mutants: env ## wrong versions made on purpose: which of them do the tests notice?
+	$(BIN)/python tests/mutants/mutants.py $(FAMILY)
 
 # uv sees only the Pythons that pyenv puts forward.
 test-floor test-latest: export PYENV_VERSION = $(shell pyenv versions --bare 2>/dev/null | paste -sd:)

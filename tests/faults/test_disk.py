@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, in memory."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if os.name != "posix" or os.geteuid() or not shutil.which("mount"):
-        pytest.skip("only root can mount a small file system")
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("only root can mount a small file system; the last test is root in a name space of its own")
     try:
         mount(folder, "-t", "tmpfs", "-o", "size=200m", "tmpfs")
     except subprocess.CalledProcessError as error:
@@ -96,3 +97,13 @@ def test_a_read_only_disk_is_told_at_once(
     assert "Read-only" in line and ("run" in line or "out" in line or "cache" in line), line
     assert sorted(folder.rglob("*")) == before
     record_property("campaign", f"read-only disk, {command.name:<17}    1 tried    1 refused")
+
+
+@pytest.mark.skipif(not os.geteuid(), reason="root has run the tests above")
+def test_who_is_not_root_runs_these_tests_where_he_is(tmp_path: Path) -> None:
+    own = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*own, "true"], capture_output=True).returncode:
+        pytest.skip("this system lets nobody but root mount a small file system")
+    command = [*own, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'temp'}"]
+    ended = subprocess.run([*command, "-k", "full_disk or read_only_disk", __file__], capture_output=True, text=True)
+    assert ended.returncode == 0 and "skipped" not in ended.stdout, ended.stdout + ended.stderr

@@ -22,6 +22,7 @@ from filelock import FileLock
 from chestlib import metrics
 from chestlib.data import DataFolder, Record, images
 from chestlib.errors import ChestlibError
+from chestlib.findings import COLOUR
 from chestlib.predict import Summary, TwoStage, predict, read_answers
 from chestlib.predict.ahead import ahead
 from chestlib.train import Run
@@ -180,6 +181,36 @@ def test_pictures_are_drawn_when_asked_for_of_all_that_was_answered(
     os.utime(changed, ns=(1, 1))  # its picture is out of date with it
     predict([films], model, out, overlays=True)
     assert [name for name in pictures if (out / name).stat().st_mtime_ns != dates[name]] == [pictures[2], pictures[6]]
+
+
+BOXES = {"Mass": (0.25, 0.125, 0.5, 0.25), "Nodule": (0.6, 0.3, 0.8, 0.4)}
+"""In parts of a film's breadth."""
+
+
+@pytest.mark.parametrize("side", [256, 2048], ids=["as it is", "shrunk"])
+def test_a_picture_has_the_boxes_that_reach_their_thresholds_in_place(
+    side: int, runs: tuple[Run, Run], films: Path, tmp_path: Path
+) -> None:
+    """Two boxes are put into the answer of a grey film twice as broad as high; one is below its finding's threshold."""
+    model, film, out = TwoStage(*runs), films / "film.png", tmp_path / "out"
+    model.thresholds = dict.fromkeys(model.thresholds, 0.5) | {"Nodule": 0.9}
+    cv2.imwrite(str(film), np.full((side // 2, side), 100, np.uint8))
+    predict([film], model, out)
+    (row,) = lines(out)
+    box = {name: [x * side for x in places] for name, places in BOXES.items()}
+    row["detections"] = [{"finding": name, "box": box[name], "score": 0.8} for name in BOXES]
+    (out / "predictions.jsonl").write_text(json.dumps(row) + "\n")
+    predict([film], model, out, overlays=True)
+    (picture,) = out.glob("*.png")
+    pixels = cv2.cvtColor(cv2.imread(str(picture)), cv2.COLOR_BGR2RGB).astype(int)
+    longer = min(side, 1024)
+    assert pixels.shape == (longer // 2, longer, 3)
+    colour = [int(COLOUR["Mass"][i : i + 2], 16) for i in (1, 3, 5)]
+    y, x = np.nonzero((np.abs(pixels - colour) < 9).all(2))
+    left, top, right, bottom = (v * longer / side for v in box["Mass"])
+    assert np.abs([x.min() - left, x.max() - right, y.max() - bottom]).max() <= 2
+    assert ((np.abs(x - left) <= 2) & (y > top + 9) & (y < bottom - 9)).sum() >= 0.9 * (bottom - top - 18)
+    assert (pixels[int(bottom) + 9 :] == 100).all(), "where the nodule would be"
 
 
 def retrained(out: Path) -> None:

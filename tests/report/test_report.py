@@ -202,6 +202,30 @@ def test_what_a_kernel_says_while_it_ends_is_not_the_report_s(
     assert "noise" not in capfd.readouterr().err
 
 
+def test_a_page_is_never_of_an_older_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a report that failed, chapters are taken as they are only if notebook and package are; then all afresh."""
+    monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys.modules["chestlib.report.execute"], "PACKAGE", tmp_path / "package")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "module.py").write_text("1")
+    project = Project(tmp_path / "home")
+    runs = "log = open('../log', 'a')\nlog.write('run ')\nlog.close()\nprint(len(open('../log').read().split()), {})"
+    fails = code("assert __import__('os').path.exists('../go')")
+    project.write("02_b", fails)
+
+    def shown(first: str) -> str:
+        project.write("01_a", code(runs.format(repr(first))))
+        report.build(project.notebooks, project.out, data=project.data, profile="quick")
+        return project.soup().find(id="01_a").select_one("pre.stdout").get_text().strip()
+
+    assert shown("old") == shown("old") == "1 old"
+    assert shown("new") == "2 new"
+    (tmp_path / "package" / "module.py").write_text("2")
+    (project.home / "go").touch()
+    assert shown("new") == "3 new"
+    assert shown("new") == "4 new", "that report was whole, this is another one"
+
+
 @pytest.mark.parametrize("change", ["cell", "profile", "data"])
 def test_a_changed_notebook_is_not_taken_up(tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from chestlib.report.execute import _key, read_notebook
@@ -253,6 +277,38 @@ def test_headline_tells_only_what_the_runs_tell(tmp_path: Path) -> None:
     (stage,) = facts.headline(found)
     assert (stage.data, stage.split, stage.images) == ("phantom-quick", "official", 24)
     assert [(f.label.split()[0], f.value, f.interval) for f in stage.figures] == [("AP", 0.5, [0.4, 0.6])]
+
+
+def test_every_headline_figure_is_the_one_that_it_is_called(tmp_path: Path) -> None:
+    def around(values: dict[str, float]) -> dict[str, tuple[float, float]]:
+        return {name: (value - 0.001, value + 0.001) for name, value in values.items()}
+
+    first = {"recall": 0.01, "specificity": 0.02, "auroc": 0.03, "precision": 0.04, "f1": 0.05, "accuracy": 0.06}
+    second = {"coco": {"AP": 0.11, "AP50": 0.12, "AP75": 0.13}, "froc": {"average": 0.14}}
+    second |= {"macro": {"f1": 0.15, "recall": 0.16, "AP50": 0.17}, "boxes": {"macro": {"f1": 0.18}}}
+    second["intervals"] = around({"AP50": 0.12, "froc_average": 0.14, "macro_f1": 0.15})
+    tests = {"classifier": {"scores": first, "intervals": around(first)}, "detector": {"scores": second}}
+    for kind, test in tests.items():
+        about = {"kind": kind, "data": {"name": "x"}, "split": {"name": "official"}, "identity": {}}
+        Run(tmp_path / kind).write("settings", about)
+        Run(tmp_path / kind).write("test", {"images": 24, **test})
+    stages = facts.headline(facts.finished_runs(tmp_path))
+    shown = {figure.label: figure for stage in stages for figure in stage.figures}
+    assert {label: figure.value for label, figure in shown.items()} == {
+        "Recall of diseased images": 0.01,
+        "Specificity": 0.02,
+        "Area under the ROC curve": 0.03,
+        "AP at IoU .50, mean over findings": 0.12,
+        "AP at IoU .50 to .95, mean over findings": 0.11,
+        "FROC average recall": 0.14,
+        "F1 of findings named, macro": 0.15,
+    }
+    for figure in shown.values():
+        low, high = figure.interval or (0, 1)
+        assert low < figure.value < high
+    assert [figure.label for figure in shown.values() if not figure.interval] == [
+        "AP at IoU .50 to .95, mean over findings"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_a_box_lies_on_the_same_pixels_of_a_film_that_is_not_square(width: int, 
     cv2.imwrite(str(tmp_path / "a.png"), film)
     record = Record("a.png", [box], [8], path=tmp_path / "a.png")
     image, target, _ = XrayDataset([record], 64, tmp_path, boxes=True)[0]
-    assert target["boxes"].tolist() == [[16, 32, 48, 56]]
+    np.testing.assert_allclose(target["boxes"], [[16, 32, 48, 56]], rtol=1e-5)
     bright = np.argwhere(image[0].numpy() > 0.9)
     assert np.abs([*bright.min(0), *(bright.max(0) + 1)] - np.array([32, 16, 56, 48])).max() <= 1
 
