@@ -127,7 +127,7 @@ def evaluating(folder: Path, n: int) -> Work:
 
     truth = in_memory(n)
     apart(lambda: (folder / "found.json").write_text(json.dumps(coco(n, score=True))))
-    return lambda: metrics.evaluate(truth, metrics.read_predictions(folder / "found.json", names(n)))
+    return lambda: metrics.evaluate(truth, metrics.read_predictions(folder / "found.json", truth))
 
 
 def listing(folder: Path, n: int) -> Work:

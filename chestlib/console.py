@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich import progress
 from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
+from chestlib.errors import ChestlibError, Interrupted
 from chestlib.files import first_process
 
 Progress = Callable[..., None]
@@ -33,6 +36,9 @@ PATIENCE = 3.0
 PERIOD = 0.5
 """Seconds between two looks at what runs inside a cell."""
 
+PIPE_CLOSED = 128 + 13
+"""Exit status of a program whose reader left: that of SIGPIPE, as a shell tells it."""
+
 RELAY = "CHESTLIB_PROGRESS"
 """The variable that names the file through which a notebook's process tells what runs inside a cell."""
 
@@ -40,6 +46,58 @@ RELAY = "CHESTLIB_PROGRESS"
 def complain(error: object) -> None:
     """Print an error as one line on standard error."""
     errors.print(textwrap.shorten(str(error), LONGEST, placeholder=" …"), markup=False)
+
+
+def answer_for(command: Callable[[], object]) -> NoReturn:
+    """Run a command and end the process: bad input is one line and exit status 2, an interrupt is 130.
+
+    What a terminal's code page lacks is escaped. Who reads the output may leave off, as `head` does: 141.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # none if it was closed, another in a test
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _status(command)
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        status = PIPE_CLOSED
+    except OSError as error:  # a full disk
+        complain(f"output: {error.strerror or error}; free space or choose another folder")
+        status = 2
+    if status == PIPE_CLOSED:
+        for stream in (sys.stdout, sys.stderr):  # the interpreter flushes once more, and would complain
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(status)
+
+
+def _status(command: Callable[[], object]) -> Any:
+    """Run a command and tell its exit status."""
+    try:
+        command()
+    except Interrupted as error:
+        if first_process():  # a terminal interrupts all processes of a training
+            complain(error)
+        return 130
+    except ChestlibError as error:
+        complain(error)
+        return 2
+    except UnicodeEncodeError as error:
+        complain(f"{error.object!a}: no file name in this locale's {error.encoding}; set PYTHONUTF8=1")
+        return 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, a read-only folder: what existed is intact, writes are atomic
+        complain(f"{error.filename or 'output'}: {error.strerror or error}; free space or choose another folder")
+        return 2
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer's and rich's end of it
+            return PIPE_CLOSED
+        if end.code == 130:  # how typer ends an interrupt, without a word
+            errors.print("interrupted; the same command goes on where it can")
+        return end.code
+    return 0
 
 
 def duration(seconds: float) -> str:
@@ -66,7 +124,7 @@ def bar(text: str) -> Iterator[Progress]:
         To be called with done, total and, if there is one, a note. `left` are the seconds that remain, where the
         caller knows better than the speed so far; `line` is a line that stays.
     """
-    whole = Column(no_wrap=True)  # only the text may take a second line
+    whole = Column(no_wrap=True, overflow="crop")  # only the text may take a second line; no terminal lacks a cut
     columns = (
         progress.TextColumn("{task.description}", markup=False, table_column=Column()),
         progress.BarColumn(20, table_column=whole),

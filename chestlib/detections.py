@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chestlib.errors import ChestlibError
-from chestlib.findings import ID, NAME
+from chestlib.findings import FINDINGS
 
 
 def proper(boxes: np.ndarray) -> np.ndarray:
@@ -26,9 +26,11 @@ class Detections:
     boxes : (n, 4) float32
         xyxy in pixels of the original image, x2 > x1 and y2 > y1.
     labels : (n,) int64
-        Finding ids, 1..10.
+        Finding ids, 1, 2, ...
     scores : (n,) float32
         In [0, 1]; sorted in descending order on construction (stable for ties).
+    names : tuple of str
+        The findings of these ids; the ten where nothing else is said.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Detections:
     boxes: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    names: tuple[str, ...] = FINDINGS
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, np.float32)
@@ -62,8 +65,8 @@ class Detections:
             )
         if wrong := boxes[~proper(boxes)].tolist():
             raise ChestlibError(f"box {wrong[0]} is empty, swapped or not finite; expected x2 > x1 and y2 > y1")
-        if not ((labels >= 1) & (labels <= len(ID))).all():
-            raise ChestlibError(f"finding ids are 1..{len(ID)}; got {sorted(set(labels.tolist()))}")
+        if not ((labels >= 1) & (labels <= len(self.names))).all():
+            raise ChestlibError(f"finding ids are 1..{len(self.names)}; got {sorted(set(labels.tolist()))}")
         if len(outside := scores[~((scores >= 0) & (scores <= 1))]):  # NaN too
             raise ChestlibError(f"scores lie in [0, 1]; got {outside[0]}")
         order = np.argsort(-scores, kind="stable")
@@ -78,7 +81,7 @@ class Detections:
         return f"Detections({len(self)} boxes)"
 
     def __getitem__(self, keep: np.ndarray | slice) -> Detections:
-        return Detections(self.boxes[keep], self.labels[keep], self.scores[keep])
+        return Detections(self.boxes[keep], self.labels[keep], self.scores[keep], self.names)
 
     def above(self, score: float) -> Detections:
         """Only those with at least this score."""
@@ -86,18 +89,20 @@ class Detections:
 
     def for_display(self, thresholds: dict[str, float]) -> Detections:
         """Only those that reach the threshold of their finding (name to score; 0.5 for one that has none)."""
-        least = np.array([thresholds.get(NAME[int(i)], 0.5) for i in self.labels])
+        least = np.array([thresholds.get(self.names[i - 1], 0.5) for i in self.labels])
         return self[self.scores >= least]
 
     @classmethod
-    def empty(cls) -> Detections:
+    def empty(cls, names: tuple[str, ...] = FINDINGS) -> Detections:
         """Give the answer of an image in which nothing is found."""
-        return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+        return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0), names)
 
     # --- the forms they travel in -------------------------------------------------------------------------------
 
     @classmethod
-    def from_torchvision(cls, output: dict[str, Any], scale: tuple[float, float] = (1.0, 1.0)) -> Detections:
+    def from_torchvision(
+        cls, output: dict[str, Any], scale: tuple[float, float] = (1.0, 1.0), names: tuple[str, ...] = FINDINGS
+    ) -> Detections:
         """From a torchvision detector's output; boxes are multiplied by `scale` (x, y) to original pixels.
 
         Boxes that have no area (a regressed box clipped at the border) are dropped.
@@ -105,17 +110,17 @@ class Detections:
         boxes, labels, scores = (output[key].detach().float().cpu().numpy() for key in ("boxes", "labels", "scores"))
         boxes = boxes * np.array([*scale, *scale], np.float32)
         keep = (boxes[:, 2:] > boxes[:, :2]).all(1)
-        return cls(boxes[keep], labels[keep], scores[keep])
+        return cls(boxes[keep], labels[keep], scores[keep], names)
 
     def to_list(self) -> list[dict[str, Any]]:
         """One object a box, as in `predictions.json`: finding, box (xyxy, pixels, 2 decimals), score (5 decimals)."""
         return [
-            {"finding": NAME[int(c)], "box": [round(float(v), 2) for v in box], "score": round(float(s), 5)}
+            {"finding": self.names[c - 1], "box": [round(float(v), 2) for v in box], "score": round(float(s), 5)}
             for box, c, s in zip(self.boxes, self.labels, self.scores, strict=True)
         ]
 
     @classmethod
-    def from_list(cls, items: list[dict[str, Any]]) -> Detections:
+    def from_list(cls, items: list[dict[str, Any]], names: tuple[str, ...] = FINDINGS) -> Detections:
         """From the objects of :meth:`to_list`.
 
         Raises
@@ -126,12 +131,13 @@ class Detections:
         try:
             boxes = np.array([item["box"] for item in items], np.float32).reshape(-1, 4)
             scores = np.array([item["score"] for item in items], np.float32)
-            labels = np.array([ID[item["finding"]] for item in items], np.int64)
+            ids = {name: i for i, name in enumerate(names, start=1)}
+            labels = np.array([ids[item["finding"]] for item in items], np.int64)
         except KeyError as error:
             raise ChestlibError(f"a detection has no or an unknown {error.args[0]!r}") from None
         except (OverflowError, TypeError, ValueError) as error:
             raise ChestlibError(f"a detection is not of the form finding, box, score: {error}") from None
-        return cls(boxes, labels, scores)
+        return cls(boxes, labels, scores, names)
 
     def to_challenge(self) -> list[dict[str, list[float]]]:
         """Write the challenge's form: a list of {finding: [x1, y1, x2, y2, score]}."""

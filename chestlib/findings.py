@@ -1,10 +1,13 @@
-"""The ten findings of ChestX-Det10: names, ids and the colours they have in every figure.
+"""The ten findings of ChestX-Det10, or somebody's own: names, ids and the colours they have in every figure.
 
 Source of names and order: Liu, Lian, Yu, "ChestX-Det10: Chest X-ray Dataset on Detection of Thoracic
 Abnormalities", arXiv:2006.10550.
 """
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
 
 FINDINGS: tuple[str, ...] = (
     "Atelectasis",
@@ -21,9 +24,6 @@ FINDINGS: tuple[str, ...] = (
 """Alphabetical, as in the official annotation files."""
 
 BACKGROUND = 0
-N_CLASSES = len(FINDINGS) + 1
-"""Classes of the detector: ten findings and the background."""
-
 ID: dict[str, int] = {name: i for i, name in enumerate(FINDINGS, start=1)}
 """Finding to id, 1..10."""
 
@@ -47,3 +47,21 @@ LINE_STYLE: dict[str, str] = {
     name: "dashed" if name in {"Effusion", "Fibrosis", "Nodule", "Pneumothorax", "Calcification"} else "solid"
     for name in FINDINGS
 }
+
+_FREE = ("#56b4e9", "#e69f00", "#00b386", "#cc79a7", "#e4572e", "#3d8bff", "#f0e442", "#a58bff", "#ff9d8a", "#f4f4f4")
+_LINES = ("solid", "dashed", "dotted")
+
+
+def looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Give each finding its colour and line style: the ten have theirs, others take what is free, in order.
+
+    Examples
+    --------
+    >>> looks(["Mass", "Scar"])
+    {'Mass': ('#e4572e', 'solid'), 'Scar': ('#56b4e9', 'solid')}
+    """
+    own = {name: (COLOUR[name], LINE_STYLE[name]) for name in names if name in ID}
+    taken = set(own.values())
+    free = [look for look in ((colour, line) for line in _LINES for colour in _FREE) if look not in taken]
+    others = (name for name in names if name not in ID)
+    return {**dict.fromkeys(names, ("", "")), **own, **dict(zip(others, itertools.cycle(free)))}

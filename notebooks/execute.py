@@ -23,6 +23,15 @@ from chestlib.viewer import static
 
 HERE = Path(__file__).parent
 
+LANGUAGE = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
+"""What Jupyter must know to export a script; the kernel adds its version, another one on every machine."""
+
 
 def smaller(picture: str) -> str:
     """Reduce a base64 PNG to 256 colours, which is enough for grey images and a few hues, where that saves space."""
@@ -52,7 +61,7 @@ def execute(path: Path) -> None:
         long = {part: round(s) for part, s in cell.metadata.pop("seconds", {}).items() if s > 1}
         if path.parent == HERE:  # the report runs the chapters alone
             cell.metadata.update({"seconds": long} if long else {})
-    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["language_info"] = LANGUAGE
     nbformat.write(notebook, path)
     print(f"{path.relative_to(HERE)}: {len(notebook.cells)} cells, {path.stat().st_size // 1000} kB")
 

@@ -1,15 +1,24 @@
-"""One small phantom for all tests, drawn once whatever the number of test processes."""
+"""One small phantom and two small runs for all tests, made once whatever the number of test processes."""
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from chestlib import phantom
 from chestlib.data import DataFolder, open_data
+
+if TYPE_CHECKING:
+    from toy_runs import Shown
+
+    from chestlib.train import Run
 
 # Who is started in the background, as by a shell's &, inherits an ignored Ctrl-C, and so would its children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,10 +35,32 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture(scope="session")
 def small(shared: Path) -> DataFolder:
     """150 train and 24 test phantoms of 256 pixels."""
-    folder = shared / "phantom-small"
-    with FileLock(shared / "phantom-small.lock"):
+    place = Path(os.environ.get("CHESTLIB_TEST_DATA", shared))  # `make mutants` keeps them from test run to test run
+    place.mkdir(exist_ok=True)
+    folder = place / "phantom-small"
+    with FileLock(place / "phantom-small.lock"):
         phantom.write(folder, 150, 24, size=256, seed=1, workers=2)
     return open_data(folder)
+
+
+@pytest.fixture(scope="session")
+def watched_runs(shared: Path, small: DataFolder) -> dict[str, tuple[Run, Shown]]:
+    """A run of each stage on `small`, and what it was shown."""
+    from toy_runs import RESAMPLES, TINY, Shown, watched
+
+    from chestlib.train import Run, train_stage
+
+    found = {}
+    with FileLock(shared / "runs.lock"):
+        for kind, chosen in TINY.items():
+            run, note = Run(shared / "runs" / kind), shared / "runs" / f"{kind}-shown.json"
+            if not run.finished:
+                with watched() as shown:
+                    train_stage(small, run, chosen, resamples=RESAMPLES)
+                note.write_text(json.dumps({name: sorted(images) for name, images in asdict(shown).items()}))
+            noted = json.loads(note.read_text())
+            found[kind] = run, Shown(**{name: set(images) for name, images in noted.items()})
+    return found
 
 
 @pytest.fixture
@@ -39,3 +70,9 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+@pytest.fixture
+def real_missing(real: Path) -> int:
+    """How many of its 3,543 images have not been downloaded."""
+    return 3543 - len(list(real.glob("*_data/*.png")))

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbformat import v4
+from PIL import Image
 from typer.testing import CliRunner
 
 import chestlib
@@ -20,7 +21,7 @@ from chestlib import cli, settings, train
 from chestlib.data import DataFolder, identify, splits
 from chestlib.errors import ChestlibError
 
-COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "report", "env"]
+COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "view", "report", "env"]
 
 
 def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
@@ -34,6 +35,7 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     assert result.exit_code == 0
     words = " ".join(result.output.replace("│", " ").split())
     assert f"chestlib {' '.join(command)}" in words
+    assert not re.sub(r"[ -~╭╮╰╯│─•\s]", "", result.output), "beside rich's frames and points, what every terminal has"
 
 
 def test_phantom_check_convert_evaluate(tmp_path: Path) -> None:
@@ -49,6 +51,22 @@ def test_phantom_check_convert_evaluate(tmp_path: Path) -> None:
     scores = json.loads(scored.stdout)
     assert scores["n_images"] == 3 and "they count as no detections" in scored.stderr
     assert {"coco", "froc", "per_finding", "macro"} <= set(scores)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_table_of_names_that_the_terminal_lacks(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    (tmp_path / "train_data").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "train_data" / "łuk_肺.png")
+    rows = [{"file_name": "łuk_肺.png", "syms": ["Mass"], "boxes": [[1, 1, 900, 9]]}]
+    (tmp_path / "train.json").write_text(json.dumps(rows))
+    for options in ([], ["--json"]):
+        result = run("check", tmp_path, *options)
+        assert result.returncode == 2 and result.stderr == ""
+        assert "\\u0142uk_\\u80ba.png" in result.stdout
+    assert json.loads(result.stdout)["problems"][0]["message"].startswith("łuk_肺.png: Mass: box")
 
 
 @pytest.fixture

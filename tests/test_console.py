@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -49,6 +51,72 @@ def test_a_terminal_shows_the_whole_text_and_the_seconds_left(monkeypatch: pytes
         "0:04:10 left",
     ):
         assert words in last
+
+
+def started(code: str, **options: Any) -> subprocess.Popen:
+    """A process that runs this command as the command line does."""
+    code = (
+        f"from chestlib.console import *\nfrom chestlib.errors import *\ndef command():\n {code}\nanswer_for(command)"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], **pipes | options)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "terminal"),
+    [
+        ("ascii", {}),
+        ("cp1252", {"NO_COLOR": "1"}),
+        ("latin-1", {"TERM": "dumb", "COLUMNS": "20"}),
+        ("cp437", {"FORCE_COLOR": "1"}),
+    ],
+)
+def test_what_a_terminal_lacks_is_escaped(encoding: str, terminal: dict[str, str]) -> None:
+    code = "print('\\u80f8 \\udc80 \\u2026'); raise ChestlibError('\\u80f8.png: not here')"
+    env = os.environ | {"PYTHONIOENCODING": encoding} | terminal
+    with started(code, env=env, encoding=encoding) as process:
+        out, err = process.communicate(timeout=120)
+    assert out == "\u80f8 \udc80 …\n".encode(encoding, "backslashreplace").decode(encoding)
+    assert (err, process.returncode) == ("\\u80f8.png: not here\n", 2)
+
+
+def test_a_bar_is_drawn_with_what_the_terminal_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    bytes_ = io.BytesIO()
+    file = io.TextIOWrapper(bytes_, encoding="ascii")
+    monkeypatch.setattr(console, "errors", Console(file=file, force_terminal=True, width=20, color_system=None))
+    with console.bar("checking") as tell:
+        tell(1, 3)
+        tell(3, 3)
+    file.flush()
+    assert b"-----" in bytes_.getvalue()
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_who_reads_may_leave_off(closed: str, lines: int) -> None:
+    """As `| head` does: no traceback, and the exit status that a shell knows for it."""
+    write = "print('x')" if closed == "stdout" else "errors.print('x')"
+    code = f"import typer; typer.run(lambda: (input(), [{write} for _ in range({lines})])[:0])"
+    with started(code, stdin=subprocess.PIPE) as process:
+        getattr(process, closed).close()
+        process.stdin.write("\n")
+        process.stdin.close()
+        other = process.stderr if closed == "stdout" else process.stdout
+        assert (other.read(), process.wait(timeout=120)) == ("", 141)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_under_the_output_is_one_line() -> None:
+    with open("/dev/full", "w") as full, started("print('x')", stdout=full) as process:
+        assert process.stderr.read() == "output: No space left on device; free space or choose another folder\n"
+    assert process.returncode == 2
+
+
+def test_a_name_that_the_locale_lacks_is_one_line() -> None:
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with started("open('\\u80f8.png')", env=env) as process:
+        assert process.stderr.read().startswith("'\\u80f8.png': no file name in this locale's ")
+    assert process.returncode == 2
 
 
 def test_outside_a_report_nothing_is_relayed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from nbconvert.exporters import ScriptExporter
 
 TOP = Path(__file__).parents[1]
 REQUIRED = [requirement.split(";")[0].strip() for requirement in metadata.requires("chestlib")]
@@ -126,6 +127,14 @@ def test_a_notebook_is_executed_small_and_whole(path: Path) -> None:
     assert not re.search(r"0x[0-9a-f]{8,}|/(?:home|root|tmp|Users)/", json.dumps(shown)), "an address or a path"
     for word in ("You will learn", "What to remember", "Where the numbers come from", "Exercises"):
         assert any(word in "".join(cell["source"]) for cell in cells), f"{word} is missing"
+
+
+def test_every_notebook_can_be_exported_as_a_script() -> None:
+    language = runpy.run_path(str(TOP / "notebooks" / "execute.py"))["LANGUAGE"]
+    for path in (TOP / "notebooks").rglob("*.ipynb"):
+        assert json.loads(path.read_text())["metadata"]["language_info"] == language, path
+    script, resources = ScriptExporter().from_filename(str(NOTEBOOKS[0]))
+    assert resources["output_extension"] == ".py" and "\n# ## " in script
 
 
 def test_the_tables_of_the_readme_are_those_of_the_figures() -> None:

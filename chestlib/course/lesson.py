@@ -14,6 +14,7 @@ from chestlib import devices, settings
 from chestlib.console import Progress, relay
 from chestlib.data import DataFolder, annotations_digest, digest, identify, open_data, splits
 from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
 
 if TYPE_CHECKING:
     from chestlib.data import Split
@@ -183,6 +184,8 @@ def begin(data: str | Path | None = None, profile: str | None = None) -> Course:
         own = phantom(chosen)
         return Course(own, own, chosen)
     theirs = open_data(_resolve(Path(given)))
+    if theirs.findings != FINDINGS:
+        raise ChestlibError(f"{given}: the chapters are about the ten findings; `chestlib train` learns your own")
     if not (lack := lacking(theirs)):
         return Course(theirs, theirs, chosen)
     return Course(theirs, phantom(chosen), chosen, f"{lack}. Until then the models learn from the phantom")
@@ -205,7 +208,8 @@ def run_folder(data: DataFolder, profile: settings.Profile) -> Path:
 def lacking(data: DataFolder) -> str:
     """Say what the data lack for models to learn from them; nothing if they are enough."""
     try:
-        splits.require_trainable(splits.default(data.train, data.test), data.root.name)
+        split, missing = splits.default(data.train, data.test), data.missing
+        splits.require_trainable(split, data.root.name, least=splits.SMALLEST, missing=missing)
     except splits.TooSmall as error:
         return str(error)
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from chestlib.data.boxes import sound
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS, NAME
+from chestlib.findings import FINDINGS
 
 LONGEST = 400
 """Characters of a problem: what a broken file holds may be quoted in it."""
@@ -34,7 +34,7 @@ class Record:
     boxes : (n, 4) float32
         xyxy, pixels of the original image; (0, 4) for a normal image.
     labels : (n,) int64
-        Finding ids, 1..10; above 10 for findings outside the ten that a conversion was asked to keep.
+        Finding ids, 1, 2, ...
     patient : str
         Empty when unknown.
     path : Path, optional
@@ -43,6 +43,10 @@ class Record:
         Width and height where the annotations say them.
     origin : (Path, int), optional
         The file it was read from and its index there.
+    id : int or str, optional
+        Its own id in that file, if it has ids (COCO): results of other tools refer to it.
+    names : tuple of str
+        The findings of the labels, 1, 2, ...; the ten where nothing else is said.
 
     Examples
     --------
@@ -59,6 +63,8 @@ class Record:
     path: Path | None = None
     size: tuple[int, int] | None = None
     origin: tuple[Path, int] | None = None
+    id: int | str | None = None
+    names: tuple[str, ...] = FINDINGS
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, np.float32)
@@ -76,8 +82,8 @@ class Record:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Those of the ten that are present, each once, in alphabetical order."""
-        return tuple(NAME[i] for i in sorted(set(self.labels.tolist())) if i in NAME)
+        """Those that are present, each once, in the order of their ids."""
+        return tuple(self.names[i - 1] for i in sorted(set(self.labels.tolist())) if i <= len(self.names))
 
     def __repr__(self) -> str:
         return f"Record({self.file_name!r}, {len(self.labels)} boxes, findings={list(self.findings)})"
@@ -121,16 +127,20 @@ class Reading:
     Parameters
     ----------
     others : str, optional
-        What becomes of findings outside the ten: None makes each an error, "drop" counts them in `dropped`,
-        "keep" gives them ids from 11 on in `names`.
+        What becomes of other findings: None makes each an error, "drop" counts them in `dropped`, "keep" adds them
+        to `names`.
+    findings : sequence of str
+        The findings that are known, in the order of their ids 1, 2, ...
     """
 
-    def __init__(self, others: str | None = None) -> None:
+    def __init__(self, others: str | None = None, findings: Sequence[str] = FINDINGS) -> None:
         if others not in (None, "drop", "keep"):
             raise ChestlibError(f"others: {others!r} is not a choice; take 'drop' or 'keep'")
         self.others = others
-        self.names: list[str] = list(FINDINGS)
-        self._ids = {name.casefold(): i for i, name in enumerate(FINDINGS, start=1)}
+        self.names: list[str] = list(findings)
+        self.categories: dict[Any, str] = {}
+        """Category ids of the files themselves, to findings: results of other tools refer to them."""
+        self._ids = {name.casefold(): i for i, name in enumerate(findings, start=1)}
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
         self.told: Counter[str] = Counter()
@@ -154,7 +164,8 @@ class Reading:
     @property
     def notes(self) -> list[str]:
         """What was told, each once, and what was dropped."""
-        dropped = [f"{n} boxes dropped: {name} is not one of the ten" for name, n in self.dropped.most_common()]
+        known = "one of the ten" if self.names[: len(FINDINGS)] == [*FINDINGS] else "among the findings"
+        dropped = [f"{n} boxes dropped: {name} is not {known}" for name, n in self.dropped.most_common()]
         return [*(note.replace("{n}", str(n)) for note, n in self.told.items()), *dropped]
 
     def finish(self) -> None:
@@ -164,7 +175,7 @@ class Reading:
             raise ChestlibError(f"{self.problems[0]}{more}")
 
     def label(self, name: str) -> int | None:
-        """Look up the id of a finding, its case ignored; None if it is outside the ten and not kept."""
+        """Look up the id of a finding, its case ignored; None if it is not known and not kept."""
         known = self._ids.get(name.casefold())
         if known is None and self.others == "keep":
             self.names.append(name)
@@ -180,6 +191,7 @@ class Reading:
         file_name: Any,
         boxes: Iterable[tuple[Any, Any]],
         size: tuple[int, int] | None = None,
+        own_id: int | str | None = None,
     ) -> Record | None:
         """Make a record of the boxes that are sound, and note every other one; None if it can't have a name.
 
@@ -201,9 +213,9 @@ class Reading:
                 kept.append(numbers)
                 labels.append(label)
             elif self.others != "drop":
-                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(FINDINGS)}")
+                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(self.names)}")
         arrays = np.array(kept, np.float32), np.array(labels, np.int64)
-        return Record(file_name, *arrays, size=size, origin=(file, index))
+        return Record(file_name, *arrays, size=size, origin=(file, index), id=own_id)
 
     def unique(self, records: Iterable[Record | None]) -> list[Record]:
         """Keep the first record of each file name in a part, and note the others."""

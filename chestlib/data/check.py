@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from chestlib.data import images
 from chestlib.data.annotations import Problem, Reading, Record, number
 from chestlib.data.boxes import leaves
 from chestlib.data.folder import NIH_SIZE, DataFolder, scan
+from chestlib.data.vocabulary import findings_of
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS, NAME
+from chestlib.findings import FINDINGS
 
 SHOWN = 10
 """Warnings of one kind that the table shows; the JSON has all."""
@@ -46,14 +48,14 @@ class CheckReport:
 
     def to_json(self) -> dict[str, Any]:
         """Give counts and problems as plain values."""
-        records = self.data.records if self.data else []
+        records, findings = (self.data.records, self.data.findings) if self.data else ([], FINDINGS)
         boxes = Counter(i for record in records for i in record.labels.tolist())
         return {
             "images": len(records),
             "missing_images": self.data.missing if self.data else 0,
             "boxes": boxes.total(),
             "patients": len({record.patient for record in records if record.patient}),
-            "findings": {finding: boxes[i] for i, finding in enumerate(FINDINGS, start=1)},
+            "findings": {finding: boxes[i] for i, finding in enumerate(findings, start=1)},
             "patient_overlap": {"train_test": len(self.data.shared_patients) if self.data else 0},
             "problems": [asdict(problem) for problem in self.problems],
         }
@@ -72,7 +74,7 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check(folder: Path, progress: Progress | None = None) -> CheckReport:
+def check(folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None) -> CheckReport:
     """Check every record and decode every image of a data set.
 
     Errors: records, boxes and findings that are not of the format, boxes out of the image by more than rounding
@@ -87,7 +89,7 @@ def check(folder: Path, progress: Progress | None = None) -> CheckReport:
     folder = Path(folder)
     if not folder.is_dir():
         raise ChestlibError(f"{folder}: no such folder; give a data folder")
-    reading = Reading()
+    reading = Reading(findings=findings or findings_of(folder))
     try:
         data = scan(folder, reading)
     except ChestlibError as error:
@@ -127,9 +129,9 @@ def _check_boxes(record: Record, size: tuple[int, int] | None, reading: Reading)
         shown = [*map(number, box)]
         if leaves(box, size):
             image = "the image of {} x {}".format(*size) if size else "the image"
-            reading.note(record, f"{NAME[label]}: box {shown} leaves {image}")
+            reading.note(record, f"{record.names[label - 1]}: box {shown} leaves {image}")
         if label in findings.setdefault(box, set()):
-            reading.note(record, f"{NAME[label]} {shown}: box repeated", "warning")
+            reading.note(record, f"{record.names[label - 1]} {shown}: box repeated", "warning")
         findings[box].add(label)
     return sum(len(labels) > 1 for labels in findings.values())
 

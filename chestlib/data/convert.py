@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from chestlib.data.folder import NIH_SIZE, scan
 from chestlib.data.formats import challenge, coco, official, yolo
 from chestlib.data.formats.recognise import PHANTOM
 from chestlib.data.patients import PATIENTS, write_patients
+from chestlib.data.vocabulary import findings_of, write_findings
 from chestlib.errors import ChestlibError
 from chestlib.files import link_or_copy, write_atomically
 
@@ -66,7 +67,12 @@ class Conversion:
 
 
 def convert(
-    source: Path, out: Path, to: str, others: str | None = None, progress: Progress | None = None
+    source: Path,
+    out: Path,
+    to: str,
+    others: str | None = None,
+    progress: Progress | None = None,
+    findings: Sequence[str] | None = None,
 ) -> Conversion:
     """Write a data set of any format in another.
 
@@ -82,7 +88,9 @@ def convert(
     to : str
         "chestx-det10", "coco", "yolo" or "challenge".
     others : str, optional
-        What becomes of findings outside the ten: "keep" or "drop"; without it they are an error.
+        What becomes of findings that are not known: "keep" or "drop"; without it they are an error.
+    findings : sequence of str, optional
+        As of :func:`chestlib.data.open_data`.
 
     Raises
     ------
@@ -94,16 +102,12 @@ def convert(
         raise ChestlibError(f"{to}: not a format; take one of {', '.join(FORMATS)}")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ChestlibError(f"{out}: is there already; give a new name")
-    reading = Reading(others)
+    reading = Reading(others, findings or findings_of(source))
     data = scan(source, reading)
     reading.finish()
     parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
     parts = {part: records for part, records in parts.items() if records}
-    files: dict[str, str | Path] = {}
-    for name, content in WRITERS[to](parts, reading.names):
-        if name in files:  # as those of 1.png and 1.jpg
-            raise ChestlibError(f"{name}: two images would share this file; rename one of them")
-        files[name] = content
+    files = _rendered(WRITERS[to](parts, reading.names))
     if out.suffix == ".json":
         if len(parts) != 1 or to not in ("coco", "chestx-det10"):
             raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
@@ -113,12 +117,22 @@ def convert(
             _fill(scratch, files, progress)
             if patients := {record.file_name: record.patient for record in data.records if record.patient}:
                 write_patients(patients, scratch / PATIENTS)
+            write_findings(data.findings, scratch)
             if data.synthetic:
                 shutil.copy(data.root / PHANTOM, scratch)
     boxes = sum(len(record.labels) for record in data.records)
     assumed = sum(record.path is None and record.size is None for record in data.records)
     notes = [*data.notes, *(yolo.validation_notes(parts) if to == "yolo" else ())]
     return Conversion(out, to, len(data.records), boxes, data.missing, assumed, tuple(notes))
+
+
+def _rendered(contents: Iterable[tuple[str, str | Path]]) -> dict[str, str | Path]:
+    files: dict[str, str | Path] = {}
+    for name, content in contents:
+        if name in files:  # as those of 1.png and 1.jpg
+            raise ChestlibError(f"{name}: two images would share this file; rename one of them")
+        files[name] = content
+    return files
 
 
 def _measured(record: Record) -> Record:

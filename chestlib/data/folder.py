@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from chestlib.data import splits
 from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.formats.recognise import PHANTOM, find, passed_over
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, patient_of, read_patients
 from chestlib.data.places import same
+from chestlib.data.vocabulary import findings_of
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 
@@ -37,6 +39,10 @@ class DataFolder:
         "chestx-det10", "coco", "yolo" or "challenge".
     notes : tuple of str
         What was decided in reading: parts joined or drawn, boxes dropped.
+    findings : tuple of str
+        What the labels 1, 2, ... are.
+    categories : mapping
+        The annotation files' own category ids (COCO; YOLO's counted from 1), to names of findings.
     """
 
     root: Path
@@ -45,6 +51,8 @@ class DataFolder:
     synthetic: bool = False
     layout: str = "chestx-det10"
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = FINDINGS
+    categories: Mapping[Any, str] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Record]:
@@ -95,11 +103,13 @@ def summary(records: Iterable[Record]) -> dict[str, int | str]:
         "images without finding": sum(not record.diseased for record in records),
         "patients": len({record.patient for record in records if record.patient}) or "unknown",
         "boxes": boxes.total(),
-        **{f"  {finding}": boxes[i] for i, finding in enumerate(FINDINGS, start=1)},
+        **{f"  {finding}": boxes[i] for i, finding in enumerate(records[0].names if records else FINDINGS, start=1)},
     }
 
 
-def open_data(folder: Path, others: str | None = None) -> DataFolder:
+def open_data(
+    folder: Path, others: str | None = None, findings: Sequence[str] | None = None, draw: bool = True
+) -> DataFolder:
     """Open a data set: ChestX-Det10 in any of its archives' layouts, the phantom, or your own COCO or YOLO data.
 
     Images are found by the end of their path at any depth, links to folders included, whatever system wrote the path;
@@ -119,17 +129,21 @@ def open_data(folder: Path, others: str | None = None) -> DataFolder:
     folder : Path
         The data set, also one or two levels deeper; or one annotation file of it.
     others : str, optional
-        "drop" leaves out boxes of findings outside the ten and says so in the notes; else they are an error.
+        "drop" leaves out boxes of other findings and says so in the notes; else they are an error.
+    findings : sequence of str, optional
+        The findings of your own data, in the order of their ids; default: `findings.txt` in the folder, or the ten.
+    draw : bool
+        Draw a test part where the data has none; False leaves all in train.
 
     Raises
     ------
     ChestlibError
         If the folder is missing or holds no data set, or a file of it is broken.
     """
-    reading = Reading(others)
+    reading = Reading(others, findings or findings_of(folder))
     data = scan(folder, reading)
     reading.finish()
-    if data.layout == "chestx-det10" or data.test:
+    if data.layout == "chestx-det10" or data.test or not draw:
         return data
     test, train = splits.draw(data.train, DRAWN_TEST_SHARE, seed=0)
     note = f"one part only: {len(test)} of {len(data.train)} images drawn as test"
@@ -147,16 +161,20 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
         raise ChestlibError(f"{folder}: no data set here; {expected}{passed_over(folder)}")
     root, layout, parts = found
     parts, notes = _train_and_test(parts, reading)
+    names = tuple(reading.names)
     listed = [record for records in parts.values() for record in records]
     if listed and not any(record.path for record in listed):
         notes.append(f"none of the {len(listed)} images was found below {folder}")
     patients = _patients(root, folder, parts, reading)
     for part, records in parts.items():
-        parts[part] = [replace(r, patient=patients.get(same(r.file_name), patient_of(r.file_name))) for r in records]
+        patient = {r.file_name: patients.get(same(r.file_name), patient_of(r.file_name)) for r in records}
+        parts[part] = [replace(r, patient=patient[r.file_name], names=names) for r in records]
     if patients and (unknown := sum(same(record.file_name) not in patients for record in listed)):
         notes.append(f"{unknown} of {len(listed)} images have no patient listed")
     notes = [*reading.notes, *notes]
-    return DataFolder(root, **parts, synthetic=(root / PHANTOM).exists(), layout=layout, notes=tuple(notes))
+    return DataFolder(
+        root, parts["train"], parts["test"], (root / PHANTOM).exists(), layout, tuple(notes), names, reading.categories
+    )
 
 
 def _train_and_test(parts: Parts, reading: Reading) -> tuple[Parts, list[str]]:

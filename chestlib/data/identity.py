@@ -66,7 +66,7 @@ def identify(split: Split, cache: Path, progress: Progress | None = None) -> Ide
 
 def annotations_digest(records: Iterable[Record]) -> str:
     """Digest names, boxes and findings, whatever the order of the records."""
-    return digest(sorted([r.file_name, r.boxes.tolist(), r.labels.tolist()] for r in records))
+    return digest(sorted([r.file_name, r.boxes.tolist(), [r.names[i - 1] for i in r.labels]] for r in records))
 
 
 def digest(value: Any) -> str:

@@ -8,15 +8,15 @@ import itertools
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import cv2
 import numpy as np
 import PIL
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from chestlib.errors import ChestlibError
 from chestlib.files import IMAGE_SUFFIXES, MAX_PIXELS, refuse_bomb, walking
@@ -24,7 +24,7 @@ from chestlib.files import IMAGE_SUFFIXES, MAX_PIXELS, refuse_bomb, walking
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-DECODING = 1
+DECODING = 2
 """To be raised when :func:`decode` or :func:`square` come to give other values: the cache then decodes anew."""
 
 MAX_BYTES = 2**30
@@ -33,6 +33,12 @@ MAX_BYTES = 2**30
 
 HEAD = 256
 """Bytes of a file from which :func:`kind` tells what it is."""
+
+SIDEWAYS = range(5, 9)
+"""Values of EXIF's orientation that make width height."""
+
+TURNED = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+"""How the text chunks of a PNG begin in which an orientation may stand."""
 
 
 OTHER_SUFFIXES = {
@@ -53,8 +59,9 @@ def decoder() -> str:
 def read(path: Path) -> np.ndarray:
     """Read a PNG, JPEG or DICOM file.
 
-    Colour becomes grey by ITU-R BT.601 luma, transparency becomes black, 8 and 16 bits are divided by their
-    maximum. A DICOM image is shown as its own rescale and window say.
+    It is turned as its EXIF orientation says, as every viewer shows it. Colour becomes grey by ITU-R BT.601 luma,
+    transparency becomes black, whole numbers become [0, 1] as :func:`unit` says. A DICOM image is shown as its own
+    rescale and window say.
 
     Returns
     -------
@@ -113,13 +120,79 @@ def decode(data: bytes, path: Path) -> np.ndarray:
 
         return dicom.read(path, data)
     with _opened(path, io.BytesIO(data)) as image:
-        if image.mode.startswith("I"):  # 16-bit grey
-            grey = np.asarray(image, np.float32) / 65535
+        image.load()
+        turn = _orientation(image, io.BytesIO(data))
+        if image.format == "PNG" and data[24] == 16:  # bits a sample, in the header
+            grey = _deep(data)
         else:
             if image.has_transparency_data:
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-            grey = np.asarray(image.convert("L"), np.float32) / 255
-    return grey[None]
+            grey = unit(np.asarray(image.convert("L")))
+    grey = grey.T if turn in SIDEWAYS else grey
+    return np.ascontiguousarray(grey[:: -1 if turn in (3, 4, 7, 8) else 1, :: -1 if turn in (2, 3, 6, 7) else 1])[None]
+
+
+def unit(values: np.ndarray, bits: int = 8) -> np.ndarray:
+    """Bring whole numbers from 0 on to [0, 1], as float32.
+
+    Devices keep 10, 12 or 14 bits in numbers of 16, where black to white would be all but black. So values are
+    divided by the smallest of 255, 1023, 4095, 16383 and 65535 that none exceeds. Eight bits are always divided by 255.
+
+    Parameters
+    ----------
+    values : array of integers
+    bits : int
+        That the file says it has, if it does: no fewer are taken.
+
+    Raises
+    ------
+    ValueError
+        If one is above 65535.
+    """
+    peak = 0 if values.dtype == np.uint8 else int(values.max(initial=0))
+    used = next((depth for depth in sorted({bits, 10, 12, 14, 16}) if bits <= depth and peak < 2**depth), None)
+    if not used:
+        raise ValueError(f"values up to {peak}, more than 16 bits")
+    return values.astype(np.float32) / np.float32(2**used - 1)
+
+
+def _deep(data: bytes) -> np.ndarray:
+    """Decode a PNG of 16 bits to (H, W) float32 in [0, 1]; Pillow reduces it to 8 where it has colours.
+
+    How many bits are used may stand in the chunk sBIT. Source: PNG, third edition, section 11.3.2.7.
+    """
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("a PNG of 16 bits, broken")
+    said = next((body for name, body in _chunks(io.BytesIO(data)) if name == b"sBIT"), b"")
+    bits = min(max([8, *said[: 3 if data[25] & 2 else 1]]), 16)  # the last is that of transparency
+    if pixels.ndim == 2:
+        return unit(pixels, bits)
+    grey = cv2.cvtColor(unit(pixels[..., :3], bits), cv2.COLOR_BGR2GRAY)
+    return grey * unit(pixels[..., 3]) if pixels.shape[2] == 4 else grey
+
+
+def _orientation(image: Image.Image, file: IO[bytes]) -> int:
+    """Give EXIF's orientation, 1 to 8, also one that XMP tells; 1 is upright, and so is what is none.
+
+    Only a PNG that has such a chunk, be it behind its pixels, is read as a whole for it. Source: CIPA DC-008, 4.6.5.
+    """
+    with suppress(Exception):  # it is not worth the image
+        if image.format == "PNG" and not any(n == b"eXIf" or body.startswith(TURNED) for n, body in _chunks(file)):
+            return 1
+        turn: int = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(turn) if turn in range(1, 9) else 1
+    return 1
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Go through the chunks of a PNG: the name of each, and how it begins. Source: PNG, third edition, section 5.3."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4], "big")
+        begin = file.read(min(length, 24))
+        yield head[4:], begin
+        file.seek(length - len(begin) + 4, os.SEEK_CUR)  # and its checksum
 
 
 def find(paths: Sequence[Path]) -> Iterator[Path]:
@@ -161,23 +234,27 @@ def _is_image(path: Path) -> bool:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Give (width, height) in pixels, from the header alone; errors as in :func:`read`."""
+    """Give (width, height) in pixels of what :func:`read` gives, from the header alone; errors as there."""
     path = Path(path)
     if kind(contents(path, HEAD)) == "dicom":
         from chestlib.data import dicom
 
         return dicom.size(path)
-    with _opened(path, path) as image:
-        return image.size
+    with _opened(path, path) as image, open(path, "rb") as file:
+        width, height = image.size
+        return (height, width) if _orientation(image, file) in SIDEWAYS else (width, height)
 
 
 def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Resize (1, H, W) to (1, h, w): area means when shrinking, so that nothing aliases, bilinear when enlarging."""
-    h, w = shape
-    if image.shape[1:] == (h, w):
+    if image.shape[1:] == tuple(shape):
         return image
-    shrinks = h < image.shape[1] or w < image.shape[2]
-    resized: np.ndarray = cv2.resize(image[0], (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    resized: np.ndarray = image[0]
+    # Apart: OpenCV leaves area means out on both sides where one of them grows.
+    smaller = min(shape[0], image.shape[1]), min(shape[1], image.shape[2])
+    for (h, w), how in ((smaller, cv2.INTER_AREA), (shape, cv2.INTER_LINEAR)):
+        if resized.shape != (h, w):
+            resized = cv2.resize(resized, (w, h), interpolation=how)
     return resized[None]
 
 

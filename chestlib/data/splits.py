@@ -12,11 +12,12 @@ import numpy as np
 from chestlib.data.annotations import Record
 from chestlib.data.patients import patient_groups
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS
 from chestlib.settings import SPECIFICITY_FLOOR
 
 SMALLEST = 40
-"""Training images below which nothing is learnt that deserves a figure."""
+"""Training images below which a figure says little: the course then takes the phantom, a training tells it."""
+LEAST = 8
+"""Training images below which nothing is learnt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,35 +111,69 @@ def normals_for(floor: float) -> int:
     return math.ceil(1 / (1 - floor) - 1e-9) if floor < 1 else 1
 
 
-def require_trainable(split: Split, where: object, floor: float | None = SPECIFICITY_FLOOR) -> None:
+def require_trainable(
+    split: Split, where: object, floor: float | None = SPECIFICITY_FLOOR, least: int = LEAST, missing: int = 0
+) -> None:
     """Check that a training could teach and show something.
 
     Parameters
     ----------
     floor : float, optional
-        The specificity that stage 1 must keep on val; None for stage 2, which has none.
+        The specificity that stage 1 must keep on val; None for stage 2, which needs no normal image.
+    least : int
+        Images to train on, at least.
+    missing : int
+        Images that are listed but not there: then they are what is to be had.
 
     Raises
     ------
     TooSmall
-        With the counts: `SMALLEST` images to train, two of each class in train and val, of normal ones as many in val
-        as the floor needs, and in test one of each class; for stage 2 a diseased one will do.
+        With the counts: `least` images to train, two diseased ones in train and val and one in test; for stage 1 also
+        two normal ones in train, as many in val as the floor needs, and one in test.
     """
-    normals = 2 if floor is None else max(2, normals_for(floor))
-    for part, records, size, least in (
-        ("train", split.train, SMALLEST, (2, 2)),
-        ("val", split.val, 4, (normals, 2)),
-        ("test", split.test, 1, (floor is not None, 1)),
+    both = floor is not None
+    normals = max(2, normals_for(floor)) if floor is not None else 0
+    for part, records, size, needed in (
+        ("train", split.train, least, (2 * both, 2)),
+        ("val", split.val, 1, (normals, 2)),
+        ("test", split.test, 1, (int(both), 1)),
     ):
         diseased = sum(record.diseased for record in records)
         normal = len(records) - diseased
-        if len(records) < size or normal < least[0] or diseased < least[1]:
-            need = f"{size} images, " if size > sum(least) else ""
-            need += f"{least[0]:d} normal and {least[1]} diseased"
+        if len(records) < size or normal < needed[0] or diseased < needed[1]:
+            need = f"{size} images, " if size > sum(needed) else ""
+            need += f"{needed[0]} normal and {needed[1]} diseased"
             raise TooSmall(
                 f"{where}: {normal} normal and {diseased} diseased images are present for the {part} part, too few to "
-                f"{'train' if part == 'train' else 'score'} (at least {need}); complete the data (`chestlib fetch`)"
+                f"{'train' if part == 'train' else 'score'} (at least {need}); {_remedy(normal < needed[0], missing)}"
             )
+
+
+def _remedy(normal: bool, missing: int) -> str:
+    if missing:
+        return f"complete the data: {missing} images are missing (`chestlib fetch` gets those of ChestX-Det10)"
+    if normal:
+        return "stage 1 learns from both: add films without a finding, listed without a box; stage 2 needs none"
+    return "add films, or boxes to those that have none"
+
+
+def doubts(split: Split, boxes: bool) -> list[str]:
+    """Say what a training on these images cannot teach or show; `boxes`: stage 2."""
+    found = []
+    if len(split.train) < SMALLEST:
+        found.append(
+            f"only {len(split.train)} images to train and {len(split.test)} to test: the figures say little, and their "
+            "intervals are wide"
+        )
+    if boxes and not any(not record.diseased for record in split.train):
+        found.append("no normal film to train on: expect false alarms on normal films")
+    if boxes and not any(not record.diseased for record in split.test):
+        found.append("no normal film in test: false alarms on normal films are not measured")
+    names = split.train[0].names if split.train else ()
+    held = {name for record in split.train for name in record.findings}
+    if boxes and (absent := [name for name in names if name not in held]):
+        found.append(f"no box to learn {', '.join(absent)} from")
+    return found
 
 
 def _present(records: Iterable[Record]) -> list[Record]:
@@ -159,9 +194,10 @@ def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], 
     members = list(groups.values())
     np.random.default_rng(seed).shuffle(members)
     # One row a patient: images with each finding, normal images, and images in all.
+    names = records[0].names if records else ()
     held = [r.findings for r in records]
-    flags = np.array([[*(f in own for f in FINDINGS), not own, True] for own in held], int)
-    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(FINDINGS) + 2)
+    flags = np.array([[*(f in own for f in names), not own, True] for own in held], int)
+    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(names) + 2)
     wanted = np.outer([share, 1 - share], counts.sum(0))
 
     left = np.ones(len(members), bool)

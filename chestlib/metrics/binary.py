@@ -12,9 +12,8 @@ import numpy as np
 
 from chestlib.data import splits
 from chestlib.errors import ChestlibError
-from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import Clusters, bootstrap_intervals, rates, ratio
-from chestlib.metrics.matching import Truth
+from chestlib.metrics.matching import Truth, names_of
 from chestlib.settings import SPECIFICITY_FLOOR
 
 
@@ -163,7 +162,7 @@ def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> Reliability:
 def recall_by_finding(truth: Truth, p: np.ndarray, threshold: float) -> dict[str, tuple[float | None, int]]:
     """For each finding, the share of its images that are called diseased (None without any), and their number."""
     called = np.asarray(p) >= threshold
-    holders = {name: [i for i, r in enumerate(truth) if ID[name] in r.labels] for name in FINDINGS}
+    holders = {name: [i for i, r in enumerate(truth) if name in r.findings] for name in names_of(truth)}
     return {name: (float(called[rows].mean()) if rows else None, len(rows)) for name, rows in holders.items()}
 
 

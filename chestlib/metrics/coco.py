@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from chestlib.files import plain
-from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Pool, Predictions, Ranked, Truth, pairs, pooled, pooled_detections
+from chestlib.metrics.matching import Pool, Predictions, Ranked, Truth, names_of, pairs, pooled, pooled_detections
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -35,11 +34,12 @@ def coco_scores(truth: Truth, predictions: Predictions) -> dict[str, Any]:
     """
     everyone = np.ones((1, len(truth)))
     true, found = pooled(truth), pooled_detections(truth, predictions)
-    ranks = (_ranks(true, found, ID[name], len(truth)) for name in FINDINGS)  # one after the other: they are large
+    names = names_of(truth)
+    ranks = (_ranks(true, found, i, len(truth)) for i in range(1, len(names) + 1))  # one by one: they are large
     table = np.array([[[average_precision(rank, everyone)[0] for rank in row] for row in rows] for rows in ranks])
     mean = mean_present(np.moveaxis(table, 0, -1))  # of findings: areas, thresholds
     sizes = {f"AP_{name}": row.mean() for name, row in zip(AREAS, mean, strict=True) if name != "all"}
-    per_finding = {name: _summary(rows[0]) for name, rows in zip(FINDINGS, table, strict=True)}
+    per_finding = {name: _summary(rows[0]) for name, rows in zip(names, table, strict=True)}
     return dict(plain({**_summary(mean[0]), **sizes, "per_finding": per_finding}))
 
 
@@ -60,7 +60,7 @@ def average_precision(ranked: Ranked, weights: np.ndarray) -> np.ndarray:
 
 def coco_ranks(truth: Truth, predictions: Predictions, finding: str) -> list[list[Ranked]]:
     """One finding's detections over all images, one ranking an area (in the order of AREAS) and IoU threshold."""
-    return _ranks(pooled(truth), pooled_detections(truth, predictions), ID[finding], len(truth))
+    return _ranks(pooled(truth), pooled_detections(truth, predictions), names_of(truth).index(finding) + 1, len(truth))
 
 
 def _ranks(true: Pool, found: Pool, label: int, images: int) -> list[list[Ranked]]:

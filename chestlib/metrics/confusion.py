@@ -7,27 +7,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from chestlib.findings import BACKGROUND, FINDINGS, N_CLASSES
+from chestlib.findings import BACKGROUND
 from chestlib.metrics.intervals import rates
-from chestlib.metrics.matching import IOU, Pool, Predictions, Truth, match_all, pooled, pooled_detections
+from chestlib.metrics.matching import IOU, Pool, Predictions, Truth, match_all, names_of, pooled, pooled_detections
 
 
 def confusion_matrix(
     truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], iou: float = IOU
 ) -> np.ndarray:
-    """Count true boxes (rows) by what was detected there (columns); (11, 11) int64, id 0 is the background.
+    """Count true boxes (rows) by what was detected there (columns), int64; id 0 is the background.
 
     Detections that reach their finding's threshold are matched to true boxes of the same finding first; what is then
     left over on both sides is matched whatever the finding. Row 0 holds false alarms, column 0 missed boxes.
     """
-    limit = np.array([0.0, *(thresholds[name] for name in FINDINGS)])
+    limit = np.array([0.0, *(thresholds[name] for name in names_of(truth))])
     true, found = pooled(truth), pooled_detections(truth, predictions)
     found = found[found.scores >= limit[found.labels]]
     same = match_all(true, found, iou)
     missed, left = true[~same.found], found[~same.hit]
     # One label for all: the overlap alone decides.
     other = match_all(_unlabelled(missed), _unlabelled(left), iou)
-    counts = np.zeros((N_CLASSES, N_CLASSES), np.int64)
+    counts = np.zeros((len(limit), len(limit)), np.int64)
     np.add.at(counts, (found.labels[same.hit],) * 2, 1)
     np.add.at(counts, (missed.labels[other.truth[other.hit]], left.labels[other.hit]), 1)
     np.add.at(counts, (missed.labels[~other.found], BACKGROUND), 1)
@@ -40,9 +40,9 @@ def _unlabelled(boxes: Pool) -> Pool:
 
 
 def box_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Recall, precision and f1 of each finding, (10,) each, from a :func:`confusion_matrix`; NaN for one it lacks.
+    """Recall, precision and f1 of each finding, (findings,) each, from a :func:`confusion_matrix`.
 
-    Precision is 0 where the finding is never detected.
+    NaN for a finding that the truth lacks. Precision is 0 where the finding is never detected.
     """
     boxes = counts.sum(1)
     scores = rates(counts.diagonal(), boxes, counts.sum(0))

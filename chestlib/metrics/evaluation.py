@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ from chestlib.data import patient_groups
 from chestlib.detections import proper
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
-from chestlib.findings import BACKGROUND, FINDINGS, NAME
+from chestlib.findings import BACKGROUND
 from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
-from chestlib.metrics.matching import Predictions, Truth, pooled
+from chestlib.metrics.matching import Predictions, Truth, names_of, pooled
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
 
 COLUMNS = ("AP50", "recall", "precision", "f1", "accuracy")
@@ -61,19 +61,20 @@ def evaluate(
         an image that the truth lacks.
     """
     _check(truth, predictions)
-    thresholds = {name: DEFAULT_THRESHOLD for name in FINDINGS} | dict(thresholds or {})
+    names = names_of(truth)
+    thresholds = {name: DEFAULT_THRESHOLD for name in names} | dict(thresholds or {})
     coco = coco_scores(truth, predictions)
-    at_50 = np.array([coco["per_finding"][name]["AP50"] for name in FINDINGS], float)
+    at_50 = np.array([coco["per_finding"][name]["AP50"] for name in names], float)
     presence = presence_scores(present(truth), called(truth, predictions, thresholds), np.ones((1, len(truth))))
-    counts, order = confusion_matrix(truth, predictions, thresholds), [*NAME, BACKGROUND]
+    counts, order = confusion_matrix(truth, predictions, thresholds), [*range(1, len(names) + 1), BACKGROUND]
     result = {
         "n_images": len(truth),
         "coco": coco,
         "froc": froc_scores(truth, predictions),
-        **_by_finding({"AP50": at_50, **{key: value[0] for key, value in presence.items()}}),
+        **_by_finding(names, {"AP50": at_50, **{key: value[0] for key, value in presence.items()}}),
         "boxes": {
-            **_by_finding(box_scores(counts)),
-            "confusion": {"labels": [*FINDINGS, "background"], "counts": counts[np.ix_(order, order)]},
+            **_by_finding(names, box_scores(counts)),
+            "confusion": {"labels": [*names, "background"], "counts": counts[np.ix_(order, order)]},
         },
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
@@ -87,7 +88,7 @@ def detection_intervals(
     truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], resamples: int = 1000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
-    at_50 = [coco_ranks(truth, predictions, name)[0][0] for name in FINDINGS]
+    at_50 = [coco_ranks(truth, predictions, name)[0][0] for name in names_of(truth)]
     froc, there, call = froc_ranks(truth, predictions), present(truth), called(truth, predictions, thresholds)
 
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -124,27 +125,32 @@ def cascade(
 
 
 def _check(truth: Truth, predictions: Predictions) -> None:
-    names = {r.file_name for r in truth}
+    files = {r.file_name for r in truth}
     if not truth:
         raise ChestlibError("no images to evaluate; the truth is empty")
-    if len(names) < len(truth):
+    if len(files) < len(truth):
         raise ChestlibError("an image is named twice in the truth; evaluate one part at a time")
     true = pooled(truth)
-    strange, wrong = ~np.isin(true.labels, list(NAME)), ~proper(true.boxes)
+    names = names_of(truth)
+    if other := [r.file_name for r in truth if r.names != names]:
+        raise ChestlibError(f"{other[0]}: of other findings than {truth[0].file_name}; evaluate one data set at a time")
+    if other := [name for name, found in predictions.items() if len(found) and found.names != names]:
+        raise ChestlibError(f"{other[0]}: predicted with other findings than those of the truth ({', '.join(names)})")
+    strange, wrong = (true.labels < 1) | (true.labels > len(names)), ~proper(true.boxes)
     if len(bad := np.flatnonzero(strange | wrong)):
         name, own = truth[true.image[bad[0]]].file_name, true.image == true.image[bad[0]]
         if strange[own].any():
-            raise ChestlibError(f"{name}: a true box has a finding outside the ten; leave it out of the truth")
+            raise ChestlibError(f"{name}: a true box has a finding without a name; leave it out of the truth")
         box = true.boxes[own & wrong][0].tolist()
         raise ChestlibError(f"{name}: true box {box} is empty, swapped or not finite; mend the annotation file")
-    if unknown := sorted(predictions.keys() - names):
+    if unknown := sorted(predictions.keys() - files):
         raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
 
 
-def _by_finding(scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _by_finding(names: Sequence[str], scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Lay out scores (findings,) by finding, with their mean over the findings present."""
     return {
-        "per_finding": {name: {key: v[i] for key, v in scores.items()} for i, name in enumerate(FINDINGS)},
+        "per_finding": {name: {key: v[i] for key, v in scores.items()} for i, name in enumerate(names)},
         "macro": {key: mean_present(v) for key, v in scores.items()},
     }
 
@@ -165,6 +171,13 @@ def table(scores: Mapping[str, Any]) -> str:
         "COCO   " + ", ".join(f"{key} {_number(value)}" for key, value in coco.items()),
         "FROC   " + ", ".join(f"{_number(v)} at {rate}" for rate, v in froc["recall_at"].items()),
     ]
+    if "thresholds_of" in scores:
+        chosen = (
+            f"those of {scores['thresholds_of']}"
+            if scores["thresholds_of"]
+            else f"{DEFAULT_THRESHOLD} for each finding"
+        )
+        lines.append(f"called by thresholds: {chosen}")
     for name, (low, high) in scores.get("intervals", {}).items():
         lines.append(f"95 %   {name} {_number(low)} to {_number(high)}")
     return "\n".join(lines)

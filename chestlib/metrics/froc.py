@@ -16,9 +16,17 @@ from typing import Any
 import numpy as np
 
 from chestlib.files import plain
-from chestlib.findings import FINDINGS, ID
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Predictions, Ranked, Truth, first_claims, match_all, pooled, pooled_detections
+from chestlib.metrics.matching import (
+    Predictions,
+    Ranked,
+    Truth,
+    first_claims,
+    match_all,
+    names_of,
+    pooled,
+    pooled_detections,
+)
 
 RATES = (0.05, 0.1, 0.2)
 """False positives an image."""
@@ -57,11 +65,11 @@ def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
     true, found = pooled(truth), pooled_detections(truth, predictions)
     claim = match_all(true, found).truth
     ranks = {}
-    for name in FINDINGS:
-        rows = np.flatnonzero(found.labels == ID[name])
+    for label, name in enumerate(names_of(truth), start=1):
+        rows = np.flatnonzero(found.labels == label)
         # The official call, not a stable sort: tied scores fall here as they fall there, on the same machine.
         rows = rows[np.argsort(found.scores[rows])[::-1]]
-        boxes = np.bincount(true.image[true.labels == ID[name]], minlength=len(truth))
+        boxes = np.bincount(true.image[true.labels == label], minlength=len(truth))
         ranks[name] = Ranked(found.image[rows], first_claims(claim[rows]), boxes)
     return ranks
 

@@ -11,6 +11,7 @@ import numpy as np
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
 
 Truth: TypeAlias = Sequence[Record]
 """Every image that was to be examined, those without a box too."""
@@ -19,6 +20,11 @@ Predictions: TypeAlias = Mapping[str, Detections]
 """Detections by file name."""
 
 IOU = 0.5
+
+
+def names_of(truth: Truth) -> tuple[str, ...]:
+    """Give the findings of the labels 1, 2, ... in a truth."""
+    return truth[0].names if truth else FINDINGS
 
 
 @dataclass(frozen=True, eq=False)

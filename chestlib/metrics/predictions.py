@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, read_json_lines
-from chestlib.findings import ID, NAME
+from chestlib.metrics import results
+from chestlib.metrics.results import Key, Rows
 
-FORMS = "chestlib's predictions, COCO results, an object from file name to list, or a folder of one JSON an image"
-_ID = {**ID, **{name.lower(): i for name, i in ID.items()}}
-"""The challenge takes lower-case findings too."""
+FORMS = "chestlib's predictions, COCO results, an object from file name to boxes, or a folder of one file an image"
+SLACK = 1e-3
+"""A score may lie this far outside [0, 1]: rounding of other tools, not an error of theirs."""
+PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".npy", ".npz"}
+
+Parse = Callable[[Any, Key], Rows]
 
 
-def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detections]:
+class Found(dict[str, Detections]):
+    """File name to detections; `notes` tell how ids were read and what was left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+
+def noted_thresholds(path: Path) -> dict[str, float]:
+    """Read what stands in `about.json` beside the predictions of `chestlib predict`: finding to threshold, by id.
+
+    Returns
+    -------
+    dict
+        Empty for predictions of other origin.
+
+    Raises
+    ------
+    ChestlibError
+        If `about.json` is broken.
+    """
+    folder = path if path.is_dir() else path.parent
+    file = folder / "about.json"
+    if not file.is_file() or not (folder / "predictions.jsonl").is_file():
+        return {}
+    about = read_json(file)
+    said = about.get("finding_thresholds") if isinstance(about, dict) else None
+    if not isinstance(said, dict) or not all(type(value) in (int, float) for value in said.values()):
+        raise ChestlibError(f"{file}: not what `chestlib predict` writes; predict again into another folder")
+    return said
+
+
+def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[Any, str] | None = None) -> Found:
     """Read predictions; the form is told from the content.
 
     - chestlib's `predictions.jsonl`, of :func:`chestlib.predict.predict`: a line an image, {"file", "detections":
@@ -26,131 +64,98 @@ def read_predictions(path: Path, file_names: Sequence[str]) -> dict[str, Detecti
     - chestlib's `predictions.json` of a run: its test part. A folder that holds either is read as that file.
     - One JSON object: file name to the challenge's list of {finding: [x1, y1, x2, y2, score]}.
     - The challenge's folder: such a list in STEM.json for each image; an empty file means no detections.
-    - COCO results: a list of {"image_id", "category_id", "bbox": [x, y, width, height], "score"}; categories are 1..10
-      in alphabetical order; image ids are positions in the truth, counted from 1, or else the numbers in the file names
-      (36199.png).
+    - COCO results (also of ultralytics, mmdetection, torchvision's references): a list of {"image_id", "category_id",
+      "bbox": [x, y, width, height], "score"}. Ids are those of a COCO truth; else images are named by file name or
+      stem, by the number in the file name (36199.png), or by their place in the truth, counted from 1, and categories
+      are counted from 1 in the order of the findings, or from 0 if there is a 0. Or a COCO document with scores.
+    - torchvision's {"boxes" xyxy, "labels" as category ids, "scores"}, and mmdetection's {"bboxes", "labels" from 0,
+      "scores"}: one a file name in an object, with "image_id" or "file" in a list, or one STEM.json an image.
+    - ultralytics' STEM.json, a list of {"name", "class", "confidence", "box": {"x1", …}}, or STEM.txt (`save_txt` with
+      `save_conf`), a folder of either.
 
     Parameters
     ----------
     path : Path
-    file_names : sequence of str
-        The images of the truth, in its order.
+    truth : sequence of Record
+        The images that were to be examined, in order.
+    categories : mapping, optional
+        The truth's own category ids to names: :attr:`chestlib.data.DataFolder.categories`.
 
     Returns
     -------
-    dict
+    Found
         File name to detections. Images that the file or folder says nothing about are left out (COCO results cannot say
-        so: there they are empty).
+        so: there they are empty). Boxes without area are left out, scores a little outside [0, 1] are taken to its
+        end; `notes` count both.
 
     Raises
     ------
     ChestlibError
-        For an unreadable file, another form, an image that the truth lacks, an unknown finding, an empty, swapped or
+        For an unreadable file, another form, an image that the truth lacks, an unknown finding, a swapped or
         non-finite box, or a score outside [0, 1]; the line names the file and the image.
     """
     path = Path(path)
-    for name in ("predictions.json", "predictions.jsonl"):
-        if (path / name).is_file():
+    for name in ("predictions.json", "predictions.jsonl", "preds", "labels"):
+        if (path / name).exists() and (path.is_dir() or name.startswith("predictions")):
             path = path / name
-    parse, lists = _recognise(path, file_names)
-    found = {}
+    key, found, left = Key(truth, categories or {}), Found(), Counter[str]()
+    parse, lists = _recognise(path, key)
     for name, items in lists.items():
         try:
-            found[name] = parse(items)
-        except (AttributeError, ChestlibError, KeyError, OverflowError, TypeError, ValueError) as error:
-            where = path / f"{PurePosixPath(name).stem}.json" if path.is_dir() else f"{path}: {name}"
+            found[name] = _sound(parse(items, key), key.names, left)
+        except (AttributeError, ChestlibError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            where = results.file_of(path, name) if path.is_dir() else f"{path}: {name}"
             known = isinstance(error, ChestlibError)
             says = error if known else f"not a list of detections ({error}); expected {FORMS}"
             raise ChestlibError(f"{where}: {says}") from None
-    unknown = sorted(found.keys() - set(file_names))
+    unknown = sorted(found.keys() - {record.file_name for record in truth})
     if unknown:  # a wrong name must not pass for an image without detections
         raise ChestlibError(
             f"{path}: predictions for {len(unknown)} images that the truth lacks ({', '.join(unknown[:3])}"
             f"{', …' if len(unknown) > 3 else ''}); evaluate them with the annotation file they belong to"
         )
+    found.notes += [*key.notes, *(f"{what}: {n}" for what, n in left.items())]
     return found
 
 
-def _recognise(path: Path, file_names: Sequence[str]) -> tuple[Callable[[Any], Detections], dict[str, Any]]:
+def _sound(rows: Rows, names: tuple[str, ...], left: Counter[str]) -> Detections:
+    """Leave boxes without area out and round scores to [0, 1], counting both; everything else must be sound."""
+    boxes, labels, scores = np.asarray(rows[0], np.float32).reshape(-1, 4), np.asarray(rows[1]), np.asarray(rows[2])
+    flat = np.isfinite(boxes).all(1) & (boxes[:, 2:] >= boxes[:, :2]).all(1) & (boxes[:, 2:] == boxes[:, :2]).any(1)
+    near = ((scores < 0) & (scores >= -SLACK)) | ((scores > 1) & (scores <= 1 + SLACK))
+    if flat.any():
+        left["boxes without area, left out"] += int(flat.sum())
+    if near.any():
+        left["scores just outside [0, 1], taken to its end"] += int(near.sum())
+    scores = np.where(near, np.clip(scores, 0, 1), scores)
+    return Detections(boxes[~flat], labels[~flat], scores[~flat], names)
+
+
+def _recognise(path: Path, key: Key) -> tuple[Parse, dict[str, Any]]:
     """Find the form: what parses the detections of one image, and those of each image by its name."""
     if path.is_dir():
-        return _challenge, _read_folder(path, file_names)
+        return results.one_image, results.read_folder(path, key)
+    if path.suffix.lower() in PICKLES:
+        raise ChestlibError(f"{path}: may hold a program, so it is not opened; write the results as JSON")
     data = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if isinstance(data, dict) and data.keys() == {"val", "test"}:  # a detector's run
         if not isinstance(data["test"], dict):
             raise ChestlibError(f"{path}: test: expected an object from file name to detections")
-        return Detections.from_list, data["test"]
+        return results.own, data["test"]
+    if isinstance(data, dict) and {"images", "annotations", "categories"} <= data.keys():
+        return results.coco, results.by_document(data, path, key)
     if isinstance(data, dict):
-        return _challenge, data
+        return results.one_image, results.by_name(data, path, key)
+    for name in ("file", "file_name", "image_id"):
+        if data and _all_hold(data, name, "labels", "scores"):
+            return results.one_image, results.by_file(data, path, key, name)
     if _all_hold(data, "image_id"):
-        return _coco, _by_image_id(data, path, file_names)
+        return results.coco, results.by_image_id(data, path, key)
     if _all_hold(data, "file", "detections"):
-        return Detections.from_list, _by_file(data, path, file_names)
+        return results.own, results.by_file([item for item in data if not item.get("error")], path, key)
     raise ChestlibError(f"{path}: not a form of predictions known here; expected {FORMS}")
 
 
 def _all_hold(data: Any, *keys: str) -> bool:
     wanted = set(keys)
     return isinstance(data, list) and all(isinstance(item, dict) and item.keys() >= wanted for item in data)
-
-
-def _read_folder(folder: Path, file_names: Sequence[str]) -> dict[str, Any]:
-    files = sorted(folder.glob("*.json"))
-    if not files:
-        raise ChestlibError(f"{folder}: holds no JSON file; expected one for each image, named like it")
-    names = {PurePosixPath(name).stem: name for name in file_names}
-    if len(names) < len(file_names):
-        raise ChestlibError(f"{folder}: images of the truth share a stem; give predictions as one JSON object instead")
-    return {names.get(file.stem, file.stem): read_json(file) if file.stat().st_size else [] for file in files}
-
-
-def _by_file(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Any]:
-    known, found = set(file_names), {}
-    for item in items:
-        name = str(item["file"])
-        name = name if name in known else PurePosixPath(name).name
-        if name in found:
-            raise ChestlibError(f"{path}: {name} is listed twice; one entry an image")
-        if not item.get("error"):
-            found[name] = item["detections"]
-    return found
-
-
-def _by_image_id(items: list[dict[str, Any]], path: Path, file_names: Sequence[str]) -> dict[str, Any]:
-    if wrong := [item["image_id"] for item in items if not isinstance(item["image_id"], (int, str))]:
-        raise ChestlibError(f"{path}: image_id {wrong[0]!r} is neither a number nor a name")
-    ids = {item["image_id"] for item in items}
-    places = dict(enumerate(file_names, start=1))
-    stems = {int(stem): name for name in file_names if (stem := PurePosixPath(name).stem).isdecimal()}
-    readings = [names for names in (places, stems) if ids <= names.keys()]
-    if not readings:
-        raise ChestlibError(
-            f"{path}: image_id ({', '.join(sorted(map(str, ids))[:3])}, …) is neither the position in the truth "
-            f"(1..{len(places)}) nor the number in the file name; are these predictions for another part?"
-        )
-    if any(names[i] != readings[0][i] for names in readings for i in ids):
-        raise ChestlibError(
-            f"{path}: image_id fits both the position in the truth and the number in the file name, and they differ; "
-            "give predictions as one JSON object from file name to list"
-        )
-    own: dict[str, Any] = {name: [] for name in file_names}
-    for item in items:
-        own[readings[0][item["image_id"]]].append(item)
-    return own
-
-
-def _challenge(items: list[dict[str, list[float]]]) -> Detections:
-    pairs = [pair for item in items for pair in item.items()]
-    if unknown := [name for name, _ in pairs if name not in _ID]:
-        raise ChestlibError(f"unknown finding {unknown[0]!r}; known are {', '.join(ID)}")
-    rows = np.array([row for _, row in pairs], float).reshape(len(pairs), 5)
-    return Detections(rows[:, :4], np.array([_ID[name] for name, _ in pairs]), rows[:, 4])
-
-
-def _coco(items: list[dict[str, Any]]) -> Detections:
-    labels = [item["category_id"] for item in items]
-    if unknown := [label for label in labels if label not in NAME]:
-        raise ChestlibError(f"unknown category {unknown[0]!r}; the findings are 1..{len(ID)}, alphabetically")
-    boxes = np.array([item["bbox"] for item in items], float).reshape(len(items), 4)
-    boxes[:, 2:] += boxes[:, :2]
-    return Detections(boxes, np.array(labels), np.array([item["score"] for item in items]))

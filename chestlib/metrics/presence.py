@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chestlib.findings import FINDINGS
 from chestlib.metrics.binary import ranking
 from chestlib.metrics.intervals import rates, ratio
-from chestlib.metrics.matching import Predictions, Truth, pooled, pooled_detections
+from chestlib.metrics.matching import Predictions, Truth, names_of, pooled, pooled_detections
 
 DEFAULT_THRESHOLD = 0.5
 """Where no validation part has chosen one."""
@@ -17,15 +16,14 @@ DEFAULT_THRESHOLD = 0.5
 
 def present(truth: Truth) -> np.ndarray:
     """Which findings each image holds; (images, findings) bool."""
-    there, true = np.zeros((len(truth), len(FINDINGS)), bool), pooled(truth)
-    true = true[true.labels <= len(FINDINGS)]
+    there, true = np.zeros((len(truth), len(names_of(truth))), bool), pooled(truth)
     there[true.image, true.labels - 1] = True
     return there
 
 
 def best_scores(truth: Truth, predictions: Predictions) -> np.ndarray:
     """Score of the best box per image and finding, -1 without one; (images, findings)."""
-    best, found = np.full((len(truth), len(FINDINGS)), -1.0), pooled_detections(truth, predictions)
+    best, found = np.full((len(truth), len(names_of(truth))), -1.0), pooled_detections(truth, predictions)
     np.maximum.at(best, (found.image, found.labels - 1), found.scores)
     return best
 
@@ -38,7 +36,7 @@ def choose_thresholds(truth: Truth, predictions: Predictions) -> dict[str, float
     keeps `DEFAULT_THRESHOLD`.
     """
     chosen = {}
-    for name, y, score in zip(FINDINGS, present(truth).T, best_scores(truth, predictions).T, strict=True):
+    for name, y, score in zip(names_of(truth), present(truth).T, best_scores(truth, predictions).T, strict=True):
         chosen[name] = DEFAULT_THRESHOLD
         if y.any() and (score >= 0).any():
             thresholds, true, false = ranking(y, score, np.ones((1, len(y))))
@@ -51,7 +49,7 @@ def choose_thresholds(truth: Truth, predictions: Predictions) -> dict[str, float
 
 def called(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> np.ndarray:
     """Which findings are called present in each image; (images, findings) bool."""
-    return best_scores(truth, predictions) >= [thresholds[name] for name in FINDINGS]
+    return best_scores(truth, predictions) >= [thresholds[name] for name in names_of(truth)]
 
 
 def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:

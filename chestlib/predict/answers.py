@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import plain, read_json, write_json
+from chestlib.findings import FINDINGS
+from chestlib.metrics import noted_thresholds
 
 LINES, ABOUT = "predictions.jsonl", "about.json"
 
@@ -43,9 +45,9 @@ class Prediction:
         return vars(self) | {"detections": self.detections.to_list() if self.detections is not None else []}
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Prediction:
-        """From the object of :meth:`to_json`."""
-        found = None if row["error"] else Detections.from_list(row["detections"])
+    def from_json(cls, row: dict[str, Any], names: tuple[str, ...] = FINDINGS) -> Prediction:
+        """From the object of :meth:`to_json`; `names` are the findings of the model."""
+        found = None if row["error"] else Detections.from_list(row["detections"], names)
         return cls(**{**row, "detections": found})
 
 
@@ -60,9 +62,10 @@ def read_answers(out: Path) -> Iterator[Prediction]:
     path = Path(out) / LINES
     if not path.is_file():
         raise ChestlibError(f"{path}: no such file; `chestlib predict` writes it")
+    names = tuple(noted_thresholds(Path(out))) or FINDINGS
     for number, (_, _, row) in enumerate(_rows(path), start=1):
         try:
-            yield Prediction.from_json(row)
+            yield Prediction.from_json(row, names)
         except (ChestlibError, KeyError, TypeError) as error:
             raise ChestlibError(f"{path}: line {number} is no prediction ({error}); remove the line") from None
 

@@ -13,7 +13,7 @@ from chestlib.console import Progress
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
-from chestlib.findings import COLOUR, NAME
+from chestlib.findings import looks
 from chestlib.predict.ahead import ahead
 from chestlib.predict.answers import Prediction, picture, read_answers
 from chestlib.viewer import drawn
@@ -46,9 +46,9 @@ def _missing(out: Path, films: Container[str]) -> Iterator[Prediction]:
 def _draw(out: Path, thresholds: dict[str, float], said: Prediction) -> str | None:
     """Draw one film; a line where it cannot be read any more."""
     shown = (said.detections or Detections.empty()).for_display(thresholds)
-    names = [NAME[int(label)] for label in shown.labels]
+    names, colours = [shown.names[label - 1] for label in shown.labels], looks(shown.names)
     rows = zip(shown.boxes.tolist(), names, shown.scores, strict=True)
-    boxes = [(box, f"{name} {score:.2f}", COLOUR[name], False) for box, name, score in rows]
+    boxes = [(box, f"{name} {score:.2f}", colours[name][0], False) for box, name, score in rows]
     buffer = io.BytesIO()
     try:
         drawn(said.file, boxes, SIDE).save(buffer, "PNG")

@@ -32,8 +32,8 @@ PATIENCE = 30
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 """Run by each local worker: Ctrl-C reaches it too, but it is ended by this process, without a traceback."""
 
-Made = tuple[str, str, bool]
-"""What a predictor is made of: both run folders, and whether stage 1 is a gate."""
+Made = tuple[str | None, str, bool]
+"""What a predictor is made of: both run folders, if there are both, and whether stage 1 is a gate."""
 
 _ONE_AT_A_TIME = Lock()
 
@@ -51,8 +51,8 @@ def spread(model: TwoStage, batches: Iterable[list[str]], where: str) -> Generat
     ChestlibError
         If Dask is not installed, no scheduler or worker answers, or a worker has another model.
     """
-    gate, runs = model.cascade, [os.path.abspath(run.path) for run in model.runs.values()]
-    made, about = (*runs, gate), plain(model.about())
+    runs = {kind: os.path.abspath(run.path) for kind, run in model.runs.items()}
+    made, about = (runs.get("classifier"), runs["detector"], model.cascade), plain(model.about())
     waiting: deque[tuple[list[str], Any]] = deque()
     try:
         with _cluster(where) as client:
@@ -85,7 +85,7 @@ def _answer(made: Made, about: dict[str, Any], films: list[str]) -> list[Predict
     with _ONE_AT_A_TIME:
         model, own = _predictor(made)
     if not same_models(own, about):
-        raise ChestlibError(f"{made[0]}, {made[1]}: other models or another chestlib on a worker than here")
+        raise ChestlibError(f"{made[1]}: other models or another chestlib on a worker than here")
     read = [model.read(film) for film in films]
     with _ONE_AT_A_TIME:
         return model.answer(read)
@@ -94,7 +94,7 @@ def _answer(made: Made, about: dict[str, Any], films: list[str]) -> list[Predict
 @lru_cache(maxsize=1)
 def _predictor(made: Made) -> tuple[TwoStage, dict[str, Any]]:
     classifier, detector, cascade = made
-    model = TwoStage(Run(Path(classifier)), Run(Path(detector)), cascade)
+    model = TwoStage(Run(Path(classifier)) if classifier else None, Run(Path(detector)), cascade)
     return model, plain(model.about())
 
 

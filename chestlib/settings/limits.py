@@ -33,6 +33,9 @@ def check(settings: Any) -> None:
 
 def problem(name: str, kind: Any, value: Any) -> str:
     """Say what is wrong with the value of a field whose type has this name; nothing if it fits."""
+    if name == "findings":
+        named = isinstance(value, tuple) and value and all(isinstance(part, str) and part for part in value)
+        return "" if named and len(set(value)) == len(value) else f"{name} is {value!r}; expected names, each once"
     if choices := CHOICES.get(name):
         return "" if value in choices else f"{name} is {value!r}; expected one of {', '.join(choices)}"
     least, most = LIMITS[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
 from chestlib.settings.limits import check
 
 SPECIFICITY_FLOOR = 0.70
@@ -103,6 +104,8 @@ class DetectorSettings(FitSettings):
     repeat_threshold : float
         Findings on a smaller share of the images are shown more often (repeat-factor sampling, LVIS,
         arXiv:1908.03195); 0 switches it off.
+    findings : tuple of str
+        What is found, in the order of the ids 1, 2, ...; a training takes it from its data.
     """
 
     image_size: int = 160
@@ -124,6 +127,7 @@ class DetectorSettings(FitSettings):
     max_detections: int = 50
     repeat_threshold: float = 0.2
     augment: float = 0.2
+    findings: tuple[str, ...] = FINDINGS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,6 +13,9 @@ from chestlib.settings.stages import FULL, QUICK
 
 T = TypeVar("T")
 
+OF_THE_DATA = "findings"
+"""The setting that a training takes from its data; nobody sets it."""
+
 
 def to_json(settings: Any) -> dict[str, Any]:
     """Turn a settings value into plain JSON types."""
@@ -45,7 +48,12 @@ def change(texts: Sequence[str], *values: Any) -> list[Any]:
     ChestlibError
         As `--set` says it on the command line: for an unknown name, or a value that does not fit.
     """
-    kinds = {field.name: (field.type, i) for i, value in reversed([*enumerate(values)]) for field in fields(value)}
+    kinds = {
+        field.name: (field.type, i)
+        for i, value in reversed([*enumerate(values)])
+        for field in fields(value)
+        if field.name != OF_THE_DATA
+    }
     found: list[dict[str, Any]] = [{} for _ in values]
     for text in texts:
         name, _, word = text.partition("=")
@@ -82,6 +90,8 @@ def listing(title: str, *attributes: str) -> str:
     for attribute in attributes:
         full = vars(getattr(FULL, attribute))
         for name, value in vars(getattr(QUICK, attribute)).items():
+            if name == OF_THE_DATA:
+                continue
             other = "" if full[name] == value else f"; full: {full[name]}"
             word = ",".join(map(str, value)) if isinstance(value, tuple) else value
             lines.setdefault(name, f"- `{name}`: {word}{other}")

@@ -1,6 +1,6 @@
 """Stage 2: Faster R-CNN (Ren et al., arXiv:1506.01497) with a ResNet feature pyramid says what and where.
 
-Eleven classes: 0 is background, the findings are 1..10. A normal image has a target of shape (0, 4). Grey images are
+Class 0 is the background, the findings are 1, 2, ... A normal image has a target of shape (0, 4). Grey images are
 repeated to three channels here, at the door of the model, and nowhere else.
 """
 
@@ -26,7 +26,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.findings import N_CLASSES
+from chestlib.findings import FINDINGS
 from chestlib.metrics import coco_scores
 from chestlib.settings import DetectorSettings
 from chestlib.train.datasets import Target
@@ -104,7 +104,7 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         rpn_post_nms_top_n_test=settings.proposals,
         box_roi_pool=RoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(channels * 7 * 7, settings.head_units),
-        box_predictor=FastRCNNPredictor(settings.head_units, N_CLASSES),
+        box_predictor=FastRCNNPredictor(settings.head_units, len(settings.findings) + 1),
         box_score_thresh=settings.score_floor,
         box_nms_thresh=settings.nms_iou,
         box_detections_per_img=settings.max_detections,
@@ -160,6 +160,8 @@ def _download(model: nn.Module, weights: Any) -> None:
 class Detector(StageModule):
     """Faster R-CNN with its losses and its validation AP."""
 
+    settings: DetectorSettings
+
     def __init__(self, settings: DetectorSettings, pretrained: bool = True) -> None:
         super().__init__(settings)
         with first_numbers(settings.seed):
@@ -183,8 +185,9 @@ class Detector(StageModule):
         images, targets, names = batch
         self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
         for name, target, output in zip(names, targets, self.model(images), strict=True):
-            truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy())
-            self.seen[name] = truth, Detections.from_torchvision(output)
+            names = self.settings.findings
+            truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy(), names=names)
+            self.seen[name] = truth, Detections.from_torchvision(output, names=names)
 
     def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:
         """Compute the loss; torchvision does so in training mode alone, the norms keep to their running statistics."""
@@ -214,11 +217,17 @@ def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tup
         In [0, 1], resized to the model's size.
     sizes : sequence of (width, height)
         Of the original images, pixels.
+
+    Returns
+    -------
+    list of Detections
+        With the findings of the model's settings; the ten for a bare network.
     """
+    names = model.settings.findings if isinstance(model, Detector) else FINDINGS
     side = [(image.shape[-1], image.shape[-2]) for image in images]
     with predicting(model, images[0].device) as device:
         outputs = model([image.to(device) for image in images])
     return [
-        Detections.from_torchvision(output, (size[0] / own[0], size[1] / own[1]))
+        Detections.from_torchvision(output, (size[0] / own[0], size[1] / own[1]), names)
         for output, size, own in zip(outputs, sizes, side, strict=True)
     ]

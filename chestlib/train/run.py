@@ -22,8 +22,7 @@ import chestlib
 from chestlib.data import DataFolder, Identity, Record, Split, annotations_digest, identify
 from chestlib.errors import ChestlibError
 from chestlib.files import first_process, read_json, write_json
-from chestlib.findings import FINDINGS
-from chestlib.settings import ClassifierSettings, from_json, to_json
+from chestlib.settings import ClassifierSettings, DetectorSettings, from_json, to_json
 
 T = TypeVar("T")
 
@@ -190,8 +189,9 @@ class Run:
 
     def finding_thresholds(self) -> dict[str, float]:
         """Give a detector's threshold for each finding."""
-        found = self.thresholds(lambda point: [point["thresholds"][finding] for finding in FINDINGS])
-        return dict(zip(FINDINGS, found, strict=True))
+        names = self.settings(DetectorSettings).findings
+        found = self.thresholds(lambda point: [point["thresholds"][finding] for finding in names])
+        return dict(zip(names, found, strict=True))
 
     def metrics(self) -> Any:
         """metrics.csv as a pandas DataFrame, one row an epoch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,9 @@ def train_stage(
         After SIGINT or SIGTERM.
     """
     stage = STAGES[type(settings)]
+    settings = replace(settings, findings=data.findings) if isinstance(settings, DetectorSettings) else settings
     split = split or splits.default(data.train, data.test, settings.seed)
-    splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None))
+    splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None), missing=data.missing)
     cache = cache or run.cache
     try:
         with run.alone():
@@ -159,6 +160,7 @@ def _about(
         "kind": kind,
         **of,
         "data": {"name": data.root.resolve().name, "synthetic": data.synthetic, "missing": data.missing},
+        "doubts": splits.doubts(split, boxes=kind == "detector"),
         "split": {"name": split.name, "seed": split.seed}
         | {part: len(getattr(split, part)) for part in ("train", "val", "test")},
     }
@@ -243,7 +245,7 @@ def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str,
         sizes = dataset.pixels.sizes[at : at + batch]
         for record, detections in zip(records, detector.detect(module, pictures, sizes), strict=True):
             # As predictions.json rounds them, so that who scores that file gets the run's figures.
-            found[record.file_name] = Detections.from_list(detections.to_list())
+            found[record.file_name] = Detections.from_list(detections.to_list(), detections.names)
     return found
 
 

@@ -18,7 +18,6 @@ import traitlets as t
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
-from chestlib.findings import FINDINGS
 from chestlib.viewer import javascript, pictures, static
 from chestlib.viewer.pictures import drawn
 from chestlib.viewer.static import Embed
@@ -40,7 +39,10 @@ class BoxViewer(anywidget.AnyWidget):
     Parameters
     ----------
     images : path, array, Record, or a sequence of them
-        Arrays are (H, W) or (1, H, W), grey, floats in [0, 1]. A Record brings image, name, patient and truth.
+        Arrays and tensors are (H, W) or (1, H, W), grey: floats in [0, 1], or whole numbers from 0, of which the
+        smallest of 255, 1023, 4095, 16383 and 65535 that none exceeds is white (a DICOM's `pixel_array` of 12 bits is
+        shown as it is). Of another range the viewer says in the picture's place by what to divide. A Record brings
+        image, name, patient and truth.
     truth : sequence of Record or (boxes, labels), optional
         One an image; None where it is not known.
     detections : sequence of Detections, optional
@@ -75,7 +77,7 @@ class BoxViewer(anywidget.AnyWidget):
     index = t.Int(0, min=0).tag(sync=True)
     threshold = t.Float(0.5, min=0, max=1).tag(sync=True)
     iou = t.Float(0.5, min=0, max=1).tag(sync=True)
-    hidden = t.List(t.Enum(FINDINGS)).tag(sync=True)
+    hidden = t.List(t.Unicode()).tag(sync=True)
     selection: Any = t.Dict(None, allow_none=True).tag(sync=True)
     colour = t.Enum(("finding", "match"), "finding").tag(sync=True)
     layers = t.List(t.Enum(("truth", "detections")), ["truth", "detections"]).tag(sync=True)
@@ -117,6 +119,13 @@ class BoxViewer(anywidget.AnyWidget):
     def _within(self, proposal: dict[str, Any]) -> int:
         if not 0 <= proposal["value"] < len(self._sources):
             raise t.TraitError(f"index is 0 to {len(self._sources) - 1}; got {proposal['value']}")
+        return proposal["value"]
+
+    @t.validate("hidden")
+    def _known(self, proposal: dict[str, Any]) -> list[str]:
+        names = [finding["name"] for finding in self._study["findings"]]
+        if unknown := [name for name in proposal["value"] if name not in names]:
+            raise t.TraitError(f"hidden: {unknown[0]!r} is no finding; known are {', '.join(names)}")
         return proposal["value"]
 
     @t.observe("index")

@@ -17,6 +17,9 @@ from chestlib.errors import ChestlibError
 Source = Any
 """A path, an (H, W) or (1, H, W) array, or None where the image is missing."""
 
+SLACK = 0.25
+"""By how much a float may lie beside [0, 1]: resampling overshoots at an edge."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -38,25 +41,50 @@ class Picture:
 def grey(source: Source) -> np.ndarray:
     """Take an image as (1, H, W) float32 in [0, 1].
 
-    Integers are divided by the maximum of their type; floats are taken to lie in [0, 1].
+    Whole numbers, also written as floats, are divided by the smallest of 255, 1023, 4095, 16383 and 65535 that none
+    exceeds (see :func:`chestlib.data.images.unit`). Other floats lie in [0, 1]; what resizing adds at an edge is
+    clipped, NaN is black. A tensor may stand on any device and ask for its gradient.
 
     Raises
     ------
     ChestlibError
-        If there is no image, it cannot be read, or it is not one grey image.
+        If there is no image, it cannot be read, it is not one grey image, or its values lie elsewhere.
     """
     if source is None:
         raise ChestlibError("the image is missing")
     if isinstance(source, str | Path):
         return images.read(Path(source))
+    if hasattr(source, "detach"):  # a tensor; NumPy has no bfloat16
+        source = source.detach().cpu()
+        source = source.float() if source.is_floating_point() else source
     array = np.asarray(source)
     if array.ndim == 2:
         array = array[None]
     if array.ndim != 3 or array.shape[0] != 1 or 0 in array.shape or array.dtype.kind not in "uifb":
         raise ChestlibError(f"an image is (H, W) or (1, H, W), grey; got {array.dtype} of shape {array.shape}")
-    if array.dtype.kind in "ui":
-        array = array / np.float32(np.iinfo(array.dtype).max)
-    return np.clip(np.nan_to_num(array.astype(np.float32)), 0, 1)
+    finite = array[np.isfinite(array)]
+    if not finite.size:
+        raise ChestlibError("an image of which no value is a number")
+    low, high = float(finite.min()), float(finite.max())
+    whole = array.dtype.kind in "ui" or (high > 1 and (finite == np.rint(finite)).all())
+    array = np.nan_to_num(array, posinf=high, neginf=low)
+    if whole and low >= 0 and high < 2**16:
+        return images.unit(array if array.dtype == np.uint8 else array.astype(np.uint16))
+    if whole or low < -SLACK or high > 1 + SLACK:
+        raise ChestlibError(
+            f"an image lies in [0, 1], or in whole numbers from 0 to 65535; this one goes from {low:g} to {high:g}: "
+            f"give {_advice(low, high)}"
+        )
+    return np.clip(array.astype(np.float32), 0, 1)
+
+
+def _advice(low: float, high: float) -> str:
+    """Say what brings an image of this range to [0, 1]."""
+    if low < 0:
+        known = -1024 <= low < -64 and high <= 1024  # torchxrayvision's range
+        return "(image + 1024) / 2048" if known else "(image - image.min()) / (image.max() - image.min())"
+    top = next((2**bits - 1 for bits in (8, 10, 12, 14, 16) if high <= 2**bits - 1), None)
+    return f"image / {top or 'image.max()'}"
 
 
 def encode(source: Source, side: int, quality: int | None = None) -> Picture:

@@ -11,7 +11,7 @@ import numpy as np
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.findings import COLOUR, FINDINGS, LINE_STYLE
+from chestlib.findings import FINDINGS, looks
 from chestlib.viewer.pictures import Source
 
 OUTCOMES = {
@@ -58,7 +58,10 @@ def study(
             }
         )
     sources = [record.path if record else item for item, record in zip(items, records, strict=True)]
-    findings = [{"name": name, "colour": COLOUR[name], "line": LINE_STYLE[name]} for name in FINDINGS]
+    known = {item.names for item in (*records, *truth, *detections) if isinstance(item, Record | Detections)}
+    if len(known) > 1:
+        raise ChestlibError("images, truth and detections are of different findings; show one data set at a time")
+    findings = [{"name": name, "colour": c, "line": line} for name, (c, line) in looks(*known or [FINDINGS]).items()]
     return sources, {"images": entries, "findings": findings, "outcomes": OUTCOMES, "note": ""}
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,8 @@ from chestlib import course
 from chestlib.course import Course, environment, lesson
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
-from chestlib.settings import FULL, QUICK, TuneSettings
+from chestlib.settings import FULL, QUICK, TuneSettings, to_json
+from chestlib.train import Classifier, Run, classifier, study
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_too_little_data_is_shown_and_the_phantom_learnt_from(
     monkeypatch.setattr(lesson, "phantom", lambda profile: small)
     begun = course.begin(place)
     assert begun.data is few and begun.trained_on is small
-    assert "complete the data" in begun.notice and "learn from the phantom" in begun.notice
+    assert "add films" in begun.notice and "learn from the phantom" in begun.notice
     assert begun.figures.parent.name.startswith("few-quick-")
     assert begun.folder.name.startswith("phantom-small-quick-")
 
@@ -114,9 +116,17 @@ def test_a_run_is_tuned_and_trained_once(small: DataFolder, tmp_path: Path, monk
     monkeypatch.setenv("CHESTLIB_HOME", str(tmp_path))
     toy = replace(QUICK.classifier, image_size=32, width=8, depth=2, epochs=1)
     profile = replace(QUICK, classifier=toy, tune=TuneSettings(trials=2, epochs=1), resamples=20)
+
+    def fit(run: Run, module: Classifier, *_: object, **__: object) -> SimpleNamespace:
+        """The trial of other settings than the defaults is better."""
+        return SimpleNamespace(
+            callback_metrics={classifier.MONITOR: abs(module.settings.learning_rate - toy.learning_rate)}
+        )
+
+    monkeypatch.setattr(study, "fit", fit)
     run = Course(small, small, profile).classifier()
     best = run.read("tuned")["settings"]
-    assert run.finished and run.read("settings")["settings"] == best
+    assert run.finished and run.read("settings")["settings"] == best != to_json(toy)
     written = (run.path / "test.json").stat().st_mtime_ns
     assert Course(small, small, profile).classifier().path == run.path
     assert (run.path / "test.json").stat().st_mtime_ns == written

@@ -133,12 +133,15 @@ def test_patients_are_known_by_any_spelling_of_the_name_and_gaps_are_told(tmp_pa
     assert [r.patient for r in data.train] == ["p", "q", ""] and "1 of 3 images have no patient listed" in data.notes
 
 
-def test_real_data(real):
+def test_real_data(real, real_missing):
     data = open_data(real)
-    assert (len(data.train), len(data.test), data.missing) == (3001, 542, 3533)
+    assert (len(data.train), len(data.test), data.missing) == (3001, 542, real_missing)
     assert len({r.patient for r in data.records}) == 1677 and len(data.shared_patients) == 271
     split = splits.patient_clean(data.train, data.test)
-    assert len(split.train) + len(split.val) == 9 and len(split.test) == 1
+    present = [record for record in data.records if record.path]
+    assert split.test == [record for record in data.test if record.path]
+    tested = {record.patient for record in data.test}
+    assert len(split.train) + len(split.val) == sum(r.patient not in tested for r in present)
     for record in data.records:
         if record.path:
             assert images.size(record.path) == (1024, 1024) and images.read(record.path).shape == (1, 1024, 1024)
@@ -209,6 +212,17 @@ def test_coco_parts_by_name(tmp_path):
     shutil.rmtree(tmp_path / "test")
     data = open_data(tmp_path)
     assert [r.file_name for r in data.test] == ["c.png"] and data.notes == ("the validation part serves as test",)
+
+
+def test_one_part_is_drawn_by_patient(tmp_path):
+    """Ten patients of five films each, whose NIH names stand mixed: none is in both parts."""
+    names = [f"{1 + patient:08d}_{visit:03d}.png" for visit in range(5) for patient in range(10)]
+    coco(tmp_path / "all.json", names)
+    for name in names:
+        image(tmp_path / name)
+    data = open_data(tmp_path)
+    assert len(data.train) + len(data.test) == 50 and 5 <= len(data.test) <= 15
+    assert all(record.patient for record in data.records) and not data.shared_patients
 
 
 def test_coco_with_other_categories(tmp_path):

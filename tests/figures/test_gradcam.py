@@ -39,6 +39,18 @@ def test_map_is_zero_where_nothing_speaks_for_disease(brightness: SimpleCNN):
     assert np.isnan(gradcam.share_inside(seen, np.array([[0.0, 0.0, 4.0, 4.0]])))
 
 
+def test_what_speaks_against_disease_is_not_counted(brightness: SimpleCNN):
+    """The second channel sees the same spot and speaks louder against disease than the first for it, or it alone."""
+    image = torch.full((1, 32, 32), 0.4)
+    image[0, 8:16, 16:24] = 1.0
+    assert brightness.head[1].weight.shape == (1, 4)  # the mean of each channel, then the maximum
+    for head in ([1.0, -2.0] * 2, [0.0, -1.0] * 2, [-1.0, 0.0] * 2):
+        brightness.head[1].weight.data.copy_(torch.tensor([head]))
+        assert not gradcam.cam(brightness, image).any()
+    brightness.head[1].weight.data.copy_(torch.tensor([[2.0, -1.0] * 2]))
+    assert gradcam.cam(brightness, image).max() == 1.0
+
+
 def test_no_hook_and_no_gradient_stays_behind(brightness: SimpleCNN):
     gradcam.cam(brightness, torch.rand(1, 32, 32))
     assert not brightness.blocks[-1]._forward_hooks

@@ -114,6 +114,18 @@ def test_intervals_are_seeded_hold_the_value_and_widen_with_clusters():
         assert high - low > 1.5 * (single[name][1] - single[name][0])  # five films of a patient are one case
 
 
+def test_an_interval_is_the_central_95_percent_of_the_resamples():
+    drawn = []
+
+    def mean(weights):
+        drawn.extend(weights @ np.arange(30.0) / 30)
+        return {"mean": np.array(drawn[-len(weights) :])}
+
+    low, high = bootstrap_intervals(mean, range(30), 2000, seed=1)["mean"]
+    assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]))
+    assert np.mean((low < np.array(drawn)) & (np.array(drawn) < high)) == pytest.approx(0.95, abs=0.003)
+
+
 def test_resamples_without_a_value_are_left_out_of_the_interval():
     values = bootstrap_intervals(lambda w: {"none": np.full(len(w), np.nan), "one": w[:, 0] * 0 + 1}, ["a", "b"], 10)
     assert np.isnan(values["none"]).all() and values["one"] == (1, 1)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_more_than_100_detections_of_a_finding_are_cut_as_in_pycocotools():
 @pytest.mark.parametrize("case", ["few-false-positives", "strong", "weak"])
 def test_froc_equals_the_official_program(case):
     truth = read_annotations(TRUTH)
-    predictions = read_predictions(CASES / case / "predictions.json", [r.file_name for r in truth])
+    predictions = read_predictions(CASES / case / "predictions.json", truth)
     expected = json.loads((CASES / case / "expected.json").read_text())
     ours = froc_scores(truth, predictions)
     assert ours["recall_at"] == pytest.approx(expected["mean_recall_at"], abs=1e-6)
@@ -280,6 +281,25 @@ def test_bootstrap_equals_evaluating_each_resample(monkeypatch):
     assert detection_intervals(truth, predictions, HALF, 60, seed=1) == first
 
 
+def test_five_films_of_a_patient_are_one_case():
+    """So many copies of every film, each with its patient, say no more than one of each; unknown patients do."""
+    truth, predictions = random_case(5)
+    copies = [Record(f"{i} {r.file_name}", r.boxes, r.labels, r.file_name) for r in truth for i in range(5)]
+    found = {f"{i} {name}": said for name, said in predictions.items() for i in range(5)}
+    strangers = [Record(r.file_name, r.boxes, r.labels) for r in copies]
+    one, many, more = (
+        evaluate(films, said, bootstrap=200, seed=3)["intervals"]
+        for films, said in (
+            ([replace(r, patient=r.file_name) for r in truth], predictions),
+            (copies, found),
+            (strangers, found),
+        )
+    )
+    assert many["macro_f1"] == pytest.approx(one["macro_f1"])
+    for name, (low, high) in many.items():
+        assert high - low > 1.5 * (more[name][1] - more[name][0])
+
+
 def test_evaluate_works_on_all_images_at_once():
     few, many = (random_case(8, images=n) for n in (50, 250))
     evaluate(*few)
@@ -332,7 +352,7 @@ def test_cascade_gives_the_price_of_gating():
         ([Record("a.png", [[5, 5, 5, 9]], [1])], {}, "empty, swapped or not finite"),
         ([Record("a.png", [[9, 5, 5, 9]], [1])], {}, "empty, swapped or not finite"),
         ([Record("a.png", [[np.nan, 5, 5, 9]], [1])], {}, "empty, swapped or not finite"),
-        ([Record("a.png", [[1, 5, 5, 9]], [11])], {}, "outside the ten"),
+        ([Record("a.png", [[1, 5, 5, 9]], [11])], {}, "without a name"),
         ([Record("a.png")], {"b.png": Detections.empty()}, "not in the truth"),
     ],
 )

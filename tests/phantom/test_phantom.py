@@ -110,6 +110,15 @@ def test_other_settings_do_not_overwrite(written: Path) -> None:
     assert digests(written) == before
 
 
+def test_another_seed_draws_other_films_of_other_patients(written: Path, tmp_path: Path) -> None:
+    phantom.write(tmp_path / "data", 9, 4, size=96, seed=4)
+    one, two = open_data(written), open_data(tmp_path / "data")
+    for record, other in zip(*(sorted(data.records, key=lambda r: r.file_name) for data in (one, two)), strict=True):
+        assert record.path.read_bytes() != other.path.read_bytes()
+    assert [r.boxes.tolist() for r in one.records] != [r.boxes.tolist() for r in two.records]
+    assert [(r.file_name, r.patient) for r in one.records] != [(r.file_name, r.patient) for r in two.records]
+
+
 def test_what_cannot_be_drawn_is_told() -> None:
     with pytest.raises(ChestlibError, match="size 16"):
         phantom.render(0, 16)

@@ -1,35 +1,17 @@
-"""Both runs, trained once for all tests of prediction, whatever the number of test processes."""
+"""Both runs, and the predictor that they make."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
-from filelock import FileLock
+from toy_runs import Shown
 
-from chestlib import settings
-from chestlib.data import DataFolder
 from chestlib.predict import TwoStage
-from chestlib.train import Run, train_stage
-
-TINY = {
-    "classifier": replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=2),
-    "detector": replace(
-        settings.QUICK.detector, image_size=64, epochs=1, batch_size=16, fpn_channels=8, head_units=16, regions=16,
-        proposals=40, score_floor=0.01,
-    ),
-}  # fmt: skip
+from chestlib.train import Run
 
 
 @pytest.fixture(scope="session")
-def runs(shared: Path, small: DataFolder) -> tuple[Run, Run]:
-    found = [Run(shared / "predict-runs" / kind) for kind in TINY]
-    with FileLock(shared / "predict-runs.lock"):
-        for run, (_, chosen) in zip(found, TINY.items(), strict=True):
-            if not run.finished:
-                train_stage(small, run, chosen, resamples=20)
-    return found[0], found[1]
+def runs(watched_runs: dict[str, tuple[Run, Shown]]) -> tuple[Run, Run]:
+    return watched_runs["classifier"][0], watched_runs["detector"][0]
 
 
 @pytest.fixture(scope="session")

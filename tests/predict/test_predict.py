@@ -20,7 +20,7 @@ import torch
 from filelock import FileLock
 
 from chestlib import metrics
-from chestlib.data import DataFolder, images
+from chestlib.data import DataFolder, Record, images
 from chestlib.errors import ChestlibError
 from chestlib.predict import Summary, TwoStage, predict, read_answers
 from chestlib.predict.ahead import ahead
@@ -74,7 +74,7 @@ def test_predictions_do_not_depend_on_the_file_s_form(model: TwoStage, small: Da
     assert not list(out.glob("*.png"))  # nobody asked for pictures
     about = json.loads((out / "about.json").read_text())
     assert about["trained_on"]["detector"]["synthetic"] and 0 <= about["disease_threshold"] <= 1
-    scored = metrics.read_predictions(out, [path.name for path in scans.iterdir()])
+    scored = metrics.read_predictions(out, [Record(path.name) for path in scans.iterdir()])
     assert scored.keys() == {"a-grey.png", "b-rgba.png", "c-large.png"}
     assert scored["a-grey.png"].to_list() == plain.detections.to_list()
 

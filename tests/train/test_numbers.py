@@ -18,7 +18,7 @@ from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError, Interrupted
 from chestlib.train import Classifier, Detector, Run, XrayDataset, classifier, detector, load_classifier, train_stage
 from chestlib.train.module import numbers_of
-from chestlib.train.trainer import _loaders
+from chestlib.train.trainer import EpochSampler, _loaders
 
 TINY = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=2, batch_size=32)
 SMALL_RCNN = replace(settings.QUICK.detector, image_size=64, fpn_channels=8, head_units=16, regions=16, proposals=40)
@@ -74,6 +74,24 @@ def test_seeds_have_32_bits(small: DataFolder, tmp_path: Path) -> None:
             train_stage(small, Run(tmp_path / "other"), replace(TINY, seed=wrong))
     seeds = {numbers_of(seed, epoch) for seed in (0, 1, 10_007, largest) for epoch in range(-1, 50)}
     assert len(seeds) == 4 * 51
+
+
+@pytest.mark.parametrize(("build", "chosen"), [(Classifier, TINY), (Detector, SMALL_RCNN)])
+def test_another_seed_begins_with_other_weights(build: Callable, chosen: settings.FitSettings) -> None:
+    def weights(seed: int) -> list[torch.Tensor]:
+        return [p.detach() for p in build(replace(chosen, seed=seed)).parameters() if p.ndim > 1]
+
+    one, again, other = weights(1), weights(1), weights(2)
+    assert all(map(torch.equal, one, again)) and not any(map(torch.equal, one, other))
+
+
+def test_another_seed_shows_other_images_first_and_augments_them_in_another_way() -> None:
+    def epoch(seed: int, number: int) -> tuple:
+        return tuple(zip(*EpochSampler(seed, lambda: number, np.ones(50)), strict=True))
+
+    assert epoch(1, 0) == epoch(1, 0)
+    for other in (epoch(2, 0), epoch(1, 1), epoch(2, 1)):
+        assert all(one != two for one, two in zip(epoch(1, 0), other, strict=True))  # order, and augmentations
 
 
 def test_the_number_of_loader_processes_changes_nothing(small: DataFolder, tmp_path: Path) -> None:

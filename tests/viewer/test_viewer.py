@@ -3,10 +3,12 @@
 import base64
 import io
 import json
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import torch
 import traitlets
 from PIL import Image
 
@@ -87,12 +89,63 @@ def test_what_cannot_be_shown_is_one_clear_line():
         pictures.grey(np.zeros((4, 4, 3), np.uint8))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, bool])
-def test_grey_knows_the_range_of_every_type(dtype):
-    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
-    image = pictures.grey(np.array([[0, top]], dtype))
-    assert image.dtype == np.float32
-    assert image.tolist() == [[[0, 1]]]
+RAMP = np.linspace(0, 1, 48, dtype=np.float32).reshape(6, 8)
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        (RAMP * 255).round().astype(np.uint8),
+        *((RAMP * 255).round().astype(kind) for kind in (np.int16, np.int64, np.uint64, np.float16, np.float64, ">i4")),
+        *((RAMP * top).round().astype(np.uint16) for top in (1023, 4095, 16383, 65535)),
+        (RAMP * 4095).round().astype(np.int32),
+        (RAMP * 4095).round(),
+        RAMP.astype(np.float16),
+        read_only(RAMP.astype(np.float64)),
+        RAMP[:, ::-1][:, ::-1],
+        torch.tensor(RAMP, requires_grad=True),
+        torch.tensor(RAMP, dtype=torch.bfloat16),
+        torch.tensor((RAMP * 255).round(), requires_grad=True),
+        torch.tensor((RAMP * 255).round(), dtype=torch.int64)[None],
+    ],
+    ids=lambda array: str(array.dtype),
+)
+def test_grey_shows_what_is_meant(array):
+    image = pictures.grey(array)
+    assert image.dtype == np.float32 and image.shape == (1, 6, 8)
+    np.testing.assert_allclose(image[0], RAMP, atol=0.005)
+
+
+def test_grey_of_edges_and_of_no_numbers():
+    array = np.array([[-0.05, np.nan, -np.inf], [0.5, 1.2, np.inf]])
+    assert pictures.grey(array).tolist() == [[[0, 0, 0], [0.5, 1, 1]]]
+    assert pictures.grey(array > 0).tolist() == [[[0, 0, 0], [1, 1, 1]]]
+    assert pictures.grey(np.array([[9, np.nan, 255.0]])).tolist() == [[[np.float32(9 / 255), 0, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (RAMP * 254.5, "from 0 to 254.5: give image / 255"),
+        (RAMP * 4000.5, "from 0 to 4000.5: give image / 4095"),
+        (RAMP * 2048 - 1024, "from -1024 to 1024: give (image + 1024) / 2048"),
+        (RAMP * 5 - 2.1, "from -2.1 to 2.9: give (image - image.min())"),
+        ((RAMP * 2000).astype(np.int16) - 1000, "from -1000 to 1000: give"),
+        ((RAMP * 2.0**31).astype(np.uint32), "give image / image.max()"),
+        (np.full((2, 2), np.nan), "no value is a number"),
+        (torch.full((2, 2), -1), "from -1 to -1: give"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_grey_of_another_range_says_what_to_divide_by(array, told):
+    with pytest.raises(ChestlibError, match=re.escape(told)):
+        pictures.grey(array)
+    assert told in BoxViewer([array])._message(0)["error"]
 
 
 def test_a_picture_travels_when_it_is_asked_for(monkeypatch):

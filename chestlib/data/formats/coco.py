@@ -22,6 +22,7 @@ def is_coco(document: Any) -> bool:
 def read(path: Path, document: Any, reading: Reading) -> list[Record]:
     """Read one record an image; ids, numbers or texts, their order and the case of names are free."""
     names = {_id(c["id"]): c["name"] for c in document["categories"] if _has(c, "id", "name")}
+    reading.categories |= names
     images: dict[int | str, tuple[int, Any, list[tuple[Any, Any]]]] = {}
     for i, image in enumerate(document["images"]):
         if not _has(image, "id", "file_name"):
@@ -42,10 +43,11 @@ def read(path: Path, document: Any, reading: Reading) -> list[Record]:
             if item.get("iscrowd") in (1, "1"):
                 reading.tell("{n} boxes marked iscrowd read as boxes")
     file_names = local([str(image["file_name"]) for _, image, _ in images.values()])
-    return reading.unique(
-        reading.record(path, i, file_name, boxes, _size(image))
-        for file_name, (i, image, boxes) in zip(file_names, images.values(), strict=True)
+    records = (
+        reading.record(path, i, file_name, boxes, _size(image), own_id)
+        for file_name, (own_id, (i, image, boxes)) in zip(file_names, images.items(), strict=True)
     )
+    return reading.unique(records)
 
 
 def _id(value: Any) -> int | str:

@@ -1,0 +1,5 @@
+"""`python -m chestlib.cli`."""
+
+from chestlib.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""What `evaluate` and `view` are given: a truth and what was predicted for it, in any of the forms that people have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chestlib.data import Record, open_data, patient_groups
+from chestlib.errors import ChestlibError
+from chestlib.files import plain
+from chestlib.metrics import Found, binary_intervals, binary_scores, noted_thresholds, read_predictions
+from chestlib.train import Run, scored_records
+
+Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
+"""Records, predictions, thresholds of the findings, and whose they are."""
+
+
+def examined(truth: Path, predictions: Path, run: Path | None, names: tuple[str, ...] | None) -> Examined:
+    """Read a truth and its predictions; the thresholds are those of the run that is given, or of the predictions' own.
+
+    Parameters
+    ----------
+    truth : Path
+        A data folder, of which the test part is meant, or one annotation file.
+    predictions : Path
+        A run, or whatever :func:`chestlib.metrics.read_predictions` reads.
+    run : Path, optional
+        A run folder of stage 2.
+    names : tuple of str, optional
+        The findings; default: those of the run, or of the data.
+    """
+    own, thresholds = (predictions / "settings.json").is_file(), None
+    if source := predictions if own else run:
+        thresholds = Run(source).require("detector").finding_thresholds()
+    elif thresholds := noted_thresholds(predictions):
+        source = predictions
+    data = open_data(truth, findings=names or tuple(thresholds or ()), draw=truth.is_dir())
+    records = data.test if truth.is_dir() else data.records
+    if own:
+        records = scored_records(Run(predictions), data if truth.is_dir() else records)
+    return records, read_predictions(predictions, records, data.categories), thresholds or None, source
+
+
+def classified(truth: Path, run: Path, bootstrap: int) -> dict[str, Any] | None:
+    """Score a run of stage 1 at its threshold; None for anything else.
+
+    Returns
+    -------
+    dict
+        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`) and intervals, empty without resamples.
+    """
+    own = Run(run)
+    if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
+        return None
+    data = open_data(truth, draw=truth.is_dir())
+    records = scored_records(own, data if truth.is_dir() else data.records)
+    (threshold,) = own.thresholds(lambda point: [point["threshold"]])
+    diseased = np.array([record.diseased for record in records])
+    try:
+        said = {row["file"]: row["disease_probability"] for row in own.read("predictions")["test"]}
+        probability = np.array([said[record.file_name] for record in records], float)
+    except (KeyError, TypeError, ValueError):
+        raise ChestlibError(
+            f"{run / 'predictions.json'}: not what stage 1 says of its test part; train again"
+        ) from None
+    groups = patient_groups(records)
+    between = binary_intervals(diseased, probability, threshold, groups, bootstrap) if bootstrap else {}
+    scores = binary_scores(diseased, probability, threshold)
+    return dict(plain({"n_images": len(records), "threshold": threshold, "scores": scores, "intervals": between}))

@@ -1,0 +1,64 @@
+"""What several commands share: the app, kinds of arguments and options, JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chestlib import settings
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+)
+
+Profile = Enum("Profile", {"quick": "quick", "full": "full"}, type=str)  # type: ignore[misc]
+Format = Enum("Format", {n: n for n in ("coco", "yolo", "challenge", "chestx-det10")}, type=str)  # type: ignore[misc]
+Others = Enum("Others", {"keep": "keep", "drop": "drop"}, type=str)  # type: ignore[misc]
+Stage = Enum("Stage", {"classifier": "classifier", "detector": "detector"}, type=str)  # type: ignore[misc]
+Source = Enum("Source", {"kaggle": "kaggle", "official": "official"}, type=str)  # type: ignore[misc]
+
+DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `phantom` or `fetch` write it).")]
+RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
+ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+SeedOption = Annotated[int, typer.Option(parser=settings.read_seed, metavar="N", help="Seed of all, below 2**32.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|URL", help="The study's file, or a database (postgresql://...); workers may share it."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another value of a setting; may be repeated. They stand below."),
+]
+
+
+FindingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Your own findings, a name a line; default: the data's findings.txt, or the ten."
+    ),
+]
+
+
+def named(findings: Path | None) -> tuple[str, ...] | None:
+    """Read what `--findings` names."""
+    from chestlib.data import read_findings
+
+    return read_findings(findings) if findings else None
+
+
+def figure(value: float | None, interval: Sequence[float | None] | None) -> str:
+    """Write a figure with its 95 % interval, as far as there are both."""
+    low, high = interval or (None, None)
+    text = "not defined" if value is None else f"{value:.3f}"
+    return text if low is None or high is None else f"{text} ({low:.2f} to {high:.2f})"
+
+
+def show(value: Any) -> None:
+    """Print JSON on standard output."""
+    print(json.dumps(value, indent=1))

@@ -1,0 +1,146 @@
+"""Commands for models: tune, train, evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chestlib import settings
+from chestlib.cli.options import (
+    DataDir,
+    FindingsOption,
+    JsonOption,
+    Profile,
+    ProfileOption,
+    RunDir,
+    SeedOption,
+    SetOption,
+    Stage,
+    StorageOption,
+    app,
+    figure,
+    named,
+    show,
+)  # fmt: skip
+from chestlib.console import bar, errors
+
+
+@app.command(epilog=settings.listing("Settings", "tune", "classifier"))
+def tune(
+    folder: DataDir,
+    run: RunDir,
+    trials: Annotated[int | None, typer.Option(min=1, help="Finished trials the study shall hold.")] = None,
+    storage: StorageOption = None,
+    profile: ProfileOption = Profile.quick,
+    seed: SeedOption = 0,
+    sets: SetOption = None,
+    findings: FindingsOption = None,
+) -> None:
+    """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`.
+
+    What is set is not searched.
+    """
+    chosen, texts = settings.profile(profile.value), sets or []
+    plan, base = replace(chosen.tune, trials=trials or chosen.tune.trials), replace(chosen.classifier, seed=seed)
+    plan, base = settings.change(texts, plan, base)
+    from chestlib import train as package
+    from chestlib.data import open_data
+
+    data = open_data(folder, findings=named(findings))
+    fixed = {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
+    with bar("tuning") as tell:
+        study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
+    failed = package.failures(study)
+    trouble = f", {len(failed)} failed: {failed[-1]}" if failed else ""
+    print(f"{run}: {package.ended(study)} trials{trouble}; best average precision, on val: {study.best_value:.3f}")
+
+
+@app.command(
+    no_args_is_help=True,
+    epilog="\n\n".join(settings.listing(f"Settings of the {stage.value}", stage.value) for stage in Stage),
+)
+def train(
+    stage: Annotated[Stage, typer.Argument(metavar="STAGE", help="`classifier` or `detector`.")],
+    folder: DataDir,
+    run: RunDir,
+    profile: ProfileOption = Profile.quick,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    seed: SeedOption = 0,
+    sets: SetOption = None,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that do, with the same command on each.")] = 1,
+    findings: FindingsOption = None,
+) -> None:
+    """Train one of the two stages; stage 1 with the tuned settings if `tune` used this run folder.
+
+    `chestlib train classifier data/phantom --run runs/classifier`, then
+    `chestlib train detector data/phantom --run runs/detector`
+    """
+    from chestlib import train as package
+    from chestlib.data import identify, open_data, splits
+
+    plan, own = settings.profile(profile.value), package.Run(run)
+    (chosen,) = settings.change(sets or [], replace(getattr(plan, stage.value), seed=seed))
+    data = open_data(folder, findings=named(findings))
+    split = splits.default(data.train, data.test, chosen.seed)
+    for doubt in splits.doubts(split, boxes=stage is Stage.detector):
+        errors.print(f"{folder}: {doubt}", markup=False)
+    with bar(f"training {stage.value}") as tell:
+        if stage is Stage.classifier and own.tuned_file.is_file():
+            (chosen,) = settings.change(sets or [], own.tuned(chosen, identify(split, own.cache)))
+        options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
+        package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
+    print(f"{run}: on test {', '.join(_figures(own.read('test'), stage))}")
+
+
+def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
+    """Tell the first figures of a run with their 95 % intervals."""
+    scores = test["scores"]
+    if stage is Stage.classifier:
+        values = {"recall": scores["recall"], "specificity": scores["specificity"], "AUROC": scores["auroc"]}
+        between = dict(zip(values, map(test["intervals"].get, ("recall", "specificity", "auroc")), strict=True))
+    else:
+        values = {"AP50": scores["coco"]["AP50"], "FROC average": scores["froc"]["average"]}
+        between = dict(zip(values, map(scores["intervals"].get, ("AP50", "froc_average")), strict=True))
+    return [f"{name} {figure(value, between[name])}" for name, value in values.items()]
+
+
+@app.command()
+def evaluate(
+    truth: Annotated[Path, typer.Argument(help="A data folder: its test part; or one annotation file of any format.")],
+    predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
+    run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
+    as_json: JsonOption = False,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
+    findings: FindingsOption = None,
+) -> None:
+    """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
+
+    COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are. A RUN of stage 1 is
+    scored at its own threshold.
+    """
+    from chestlib import metrics
+    from chestlib.cli.examined import classified, examined
+
+    if (scores := classified(truth, predictions, bootstrap)) is not None:
+        if as_json:
+            show(scores)
+        else:
+            rows = scores["scores"].items()
+            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
+            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+        return
+    records, found, thresholds, source = examined(truth, predictions, run, named(findings))
+    for note in found.notes:
+        errors.print(f"{predictions}: {note}", markup=False)
+    scores = metrics.evaluate(records, found, thresholds=thresholds, bootstrap=bootstrap)
+    scores["thresholds_of"] = str(source) if source else None
+    if absent := scores["without_prediction"]:
+        errors.print(f"{predictions}: nothing on {len(absent)} images (as {absent[0]}); they count as no detections")
+    if as_json:
+        show(scores)
+    else:
+        print(metrics.table(scores))

@@ -1,0 +1,125 @@
+"""Commands for what is trained: predict, view, report, and env."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chestlib.cli.options import FindingsOption, JsonOption, Profile, ProfileOption, app, named, show
+from chestlib.console import bar, complain, errors
+from chestlib.errors import ChestlibError
+
+
+@app.command()
+def predict(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG, DICOM files, or folders of them.")
+    ],
+    detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    classifier: Annotated[
+        Path | None, typer.Option(help="Run folder of stage 1; without it stage 2 works alone.")
+    ] = None,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
+    overlays: Annotated[bool, typer.Option("--overlays", help="Draw a picture for each film, too.")] = False,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|N", help="Spread over a Dask cluster, or over N workers here.")
+    ] = None,
+) -> None:
+    """Find findings and boxes in your own X-rays; the same command goes on where it was stopped.
+
+    `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`
+    """
+    from chestlib.data import images
+    from chestlib.train import Run
+
+    # What is wrong is told before torch is loaded.
+    next(images.find(paths))
+    stage1 = Run(classifier).require("classifier", checkpoint=True) if classifier else None
+    stage2 = Run(detector).require("detector", checkpoint=True)
+    from chestlib import predict as package
+
+    model = package.TwoStage(stage1, stage2, cascade=cascade)
+    with bar("predicting") as tell:
+        done = package.predict(paths, model, out, overlays=overlays, dask=dask, progress=tell)
+    for error in done.errors:
+        complain(error)
+    if done.answered:
+        print(f"{out}: {done.answered} of {done.films} images predicted")
+    if done.errors:
+        raise typer.Exit(2)
+
+
+@app.command()
+def view(
+    source: Annotated[Path, typer.Argument(help="A data folder, or the OUT of `chestlib predict`.")],
+    predictions: Annotated[
+        Path | None, typer.Argument(help="Of the data's test part, as `evaluate` takes them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("view.html"),
+    first: Annotated[int, typer.Option(min=1, help="Films that the page holds, at most.")] = 100,
+    findings: FindingsOption = None,
+) -> None:
+    """Look at films and boxes in a browser: one page that needs no network. `chestlib view out --out view.html`."""
+    from chestlib.cli.examined import examined
+    from chestlib.data import open_data
+    from chestlib.metrics import noted_thresholds
+    from chestlib.viewer import BoxViewer
+
+    films: list[Any]
+    found: list[Any] | None = None
+    thresholds = noted_thresholds(predictions or source)
+    if (source / "predictions.jsonl").is_file() and not predictions:
+        from chestlib.predict import read_answers
+
+        said = [answer for answer in read_answers(source) if not answer.error]
+        films, found = [Path(answer.file) for answer in said], [answer.detections for answer in said]
+    elif predictions:
+        records, answers, chosen, _ = examined(source, predictions, None, named(findings))
+        thresholds = chosen or {}
+        films = [record for record in records if record.path]
+        found = [answers.get(record.file_name) for record in films]
+    else:
+        data = open_data(source, findings=named(findings), draw=False)
+        films = [record for record in data.records if record.path]
+    if not films:
+        raise ChestlibError(f"{source}: no film to show; are its images here?")
+    if len(films) > first:
+        errors.print(f"{out}: the first {first} of {len(films)} films; --first N takes more", markup=False)
+    least = min(thresholds.values(), default=0.5)
+    shown = BoxViewer(films[:first], detections=found and found[:first], threshold=least)
+    print(f"{shown.to_html(out)}: {min(first, len(films))} films")
+
+
+@app.command()
+def report(
+    data: Annotated[Path | None, typer.Option(help="Data folder; default: the phantom.")] = None,
+    profile: ProfileOption = Profile.quick,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("report"),
+) -> None:
+    """Run the notebooks and write one offline page. `chestlib report --out report`."""
+    from chestlib import course
+    from chestlib import report as package
+
+    with bar("") as tell:
+        result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=tell)
+    print(result)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def env(as_json: JsonOption = False) -> None:
+    """Show versions, device, threads, memory, folders. `chestlib env`."""
+    from chestlib.course import environment
+
+    rows = environment.rows()
+    if as_json:
+        show([row._asdict() for row in rows])
+    else:
+        for row in rows:
+            print(f"[{'OK' if row.ok else 'FAIL'}]".ljust(7), f"{row.name:<14}", row.value)
+    if not all(row.ok for row in rows):
+        raise typer.Exit(2)

@@ -1,0 +1,132 @@
+"""Every option of every command reaches the package, and a command that found faults ends as one that did."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from chestlib import cli, course, predict, report, settings
+from chestlib.course import environment
+from chestlib.data import DataFolder
+from chestlib.errors import ChestlibError
+from chestlib.train import Run
+
+FULL = settings.FULL
+RUNS = ["film.png", "--classifier", "classifier", "--detector", "detector", "--out", "out"]
+
+CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
+    ("phantom", ["out", "--train", "3", "--test", "2", "--size", "64", "--seed", "7", "--workers", "1"],
+     ["phantom.write"], {"out": Path("out"), "train": 3, "test": 2, "size": 64, "seed": 7, "workers": 1}),
+    ("fetch", ["out", "--source", "official", "--annotations-only"],
+     ["data.fetch"], {"source": "official", "annotations_only": True}),
+    ("convert", ["source", "out", "--to", "yolo", "--others", "drop"],
+     ["data.convert"], {"source": Path("source"), "out": Path("out"), "to": "yolo", "others": "drop"}),
+    ("tune", ["DATA", "--run", "run", "--trials", "3", "--storage", "s.log", "--profile", "full", "--seed", "7",
+              "--set", "width=9"],
+     ["train.tune"],
+     {"base": replace(FULL.classifier, seed=7, width=9), "settings": replace(FULL.tune, trials=3), "fixed": {"width"},
+      "storage": "s.log", "run": Path("run")}),
+    *((f"train {stage}", [stage, "DATA", "--run", "run", "--profile", "full", "--resume", "--seed", "7",
+                          "--set", "batch_size=3", "--devices", "2", "--nodes", "3"],
+       ["train.train_stage"],
+       {"settings": replace(getattr(FULL, stage), seed=7, batch_size=3), "resume": True, "devices": 2, "num_nodes": 3,
+        "resamples": FULL.resamples, "run": Path("run")})
+      for stage in ("classifier", "detector")),
+    ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json"], ["metrics.evaluate"], {"bootstrap": 7}),
+    ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"], ["predict.TwoStage", "predict.predict"],
+     {"cascade": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
+      "classifier_run": Path("classifier"), "detector_run": Path("detector")}),
+    ("report", ["--data", "DATA", "--profile", "full", "--out", "out"], ["report.build"],
+     {"profile": "full", "out": Path("out"), "data": "DATA"}),
+]  # fmt: skip
+"""Command, what is typed, what is called last of all, and what that must be told; DATA is a data folder."""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder with what commands look for before they call."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(course, "notebooks", lambda: [])
+    Path("film.png").touch()
+    Path("said.json").write_text("{}")
+    for kind in ("classifier", "detector"):
+        Path(kind, "checkpoints").mkdir(parents=True)
+        Path(kind, "checkpoints", "best.safetensors").touch()
+        Path(kind, "settings.json").write_text(f'{{"kind": "{kind}", "identity": {{}}}}')
+
+
+@pytest.mark.parametrize(("command", "typed", "called", "expected"), CALLS, ids=[call[0] for call in CALLS])
+def test_every_option_reaches_the_package(
+    command: str, typed: list[str], called: list[str], expected: dict[str, Any], place: None, small: DataFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    told: dict[str, Any] = {}
+
+    def noting(target: str) -> None:
+        package, name = target.split(".")
+        module = import_module(f"chestlib.{package}")
+        signature = inspect.signature(getattr(module, name))
+
+        def note(*args: Any, **options: Any) -> None:
+            for key, value in signature.bind(*args, **options).arguments.items():
+                value = value.path if isinstance(value, Run) else value
+                told.update(value if key == "trainer_options" else {key: value})
+            if target == called[-1]:
+                raise ChestlibError("noted")
+
+        monkeypatch.setattr(module, name, note, raising=False)
+
+    for target in called:
+        noting(target)
+    real = {"DATA": str(small.root)}
+    name = command.partition(" ")[0]
+    result = CliRunner().invoke(cli.app, [name, *(real.get(word, word) for word in typed)])
+    assert str(result.exception) == "noted", result.output
+    assert {key: told[key] for key in expected} == {
+        key: small.root if value == "DATA" else value for key, value in expected.items()
+    }
+
+
+def test_no_option_is_left_out_above() -> None:
+    typed: dict[str, set[str]] = {"check": {"--json"}, "env": {"--json"}}
+    for command, words, *_ in CALLS:
+        typed.setdefault(command.partition(" ")[0], set()).update(word for word in words if word.startswith("--"))
+    commands = get_command(cli.app).commands
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        for name, command in commands.items()
+    }
+    assert {name: found - {"--help"} for name, found in options.items()} == typed
+
+
+FAULTY: dict[str, tuple[list[str], Any, str, Callable[..., Any], int]] = {
+    "predict": (["predict", *RUNS], predict, "predict", lambda *_, **__: predict.Summary(3, 2, ["a.png: broken"]), 2),
+    "report": (["report"], report, "build", lambda *_, **__: report.ReportResult(Path("film.png"), 2, ("1: x",), 1), 1),
+    "env": (["env"], environment, "rows", lambda: [environment.Row("torch", "not installed", False)], 2),
+    "env --json": (["env", "--json"], environment, "rows", lambda: [environment.Row("torch", "none", False)], 2),
+}
+
+
+@pytest.mark.parametrize("faulty", FAULTY)
+def test_what_found_faults_ends_as_such(faulty: str, place: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed, module, name, found, status = FAULTY[faulty]
+    monkeypatch.setattr(module, name, found)
+    monkeypatch.setattr(predict, "TwoStage", lambda *_, **__: None)
+    result = CliRunner().invoke(cli.app, typed)
+    assert result.exit_code == status and type(result.exception) is SystemExit, result.exception
+
+
+def test_a_data_set_with_errors_ends_as_such(small: DataFolder, tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text('[{"file_name": "a.png", "syms": ["Mass"], "boxes": [[9, 9, 5, 5]]}]')
+    (tmp_path / "test.json").write_text("[]")
+    for folder, status in ((tmp_path, 2), (small.root, 0)):
+        for form in ([], ["--json"]):
+            assert CliRunner().invoke(cli.app, ["check", str(folder), *form]).exit_code == status
