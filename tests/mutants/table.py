@@ -11,6 +11,7 @@ from mutants import Mutant
 
 CLI = "chestlib/cli.py"
 LESSON = "chestlib/course/lesson.py"
+BOXES = "chestlib/data/boxes.py"
 CHECK = "chestlib/data/check.py"
 FOLDER = "chestlib/data/folder.py"
 IMAGES = "chestlib/data/images.py"
@@ -98,7 +99,7 @@ NOT_SQUARE: Group = {
         ("training is shown films on their side", DATASETS, ".float().div_(255)[None]", ".float().div_(255).T[None]"),
     ],
     "tests/data/test_check.py::test_a_film_s_sides_are_not_exchanged": [
-        ("check holds y2 against the width", CHECK, "box[3] > height", "box[3] > width"),
+        ("check holds y2 against the width", BOXES, "y2 > height + EDGE", "y2 > width + EDGE"),
         ("check exchanges the sides of an image", CHECK, "height, width = images", "width, height = images"),
     ],
     "tests/data/test_images.py::test_a_side_that_shrinks_is_averaged_whatever_the_other_does": [
