@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -17,9 +18,13 @@ from chestlib import cli, course, predict, report, settings
 from chestlib.course import environment
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
+from chestlib.findings import FINDINGS
 from chestlib.train import Run
+from chestlib.viewer import BoxViewer
 
 FULL = settings.FULL
+OWN = (*FINDINGS, "Scar")
+OPENED = {"findings": OWN}
 RUNS = ["film.png", "--classifier", "classifier", "--detector", "detector", "--out", "out"]
 
 CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
@@ -27,20 +32,26 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      ["phantom.write"], {"out": Path("out"), "train": 3, "test": 2, "size": 64, "seed": 7, "workers": 1}),
     ("fetch", ["out", "--source", "official", "--annotations-only"],
      ["data.fetch"], {"source": "official", "annotations_only": True}),
-    ("convert", ["source", "out", "--to", "yolo", "--others", "drop"],
-     ["data.convert"], {"source": Path("source"), "out": Path("out"), "to": "yolo", "others": "drop"}),
+    ("convert", ["source", "out", "--to", "yolo", "--others", "drop", "--findings", "own.txt"],
+     ["data.convert"],
+     {"source": Path("source"), "out": Path("out"), "to": "yolo", "others": "drop", **OPENED}),
+    ("check", ["DATA", "--json", "--findings", "own.txt"], ["data.check"], {"folder": "DATA", **OPENED}),
     ("tune", ["DATA", "--run", "run", "--trials", "3", "--storage", "s.log", "--profile", "full", "--seed", "7",
-              "--set", "width=9"],
-     ["train.tune"],
+              "--set", "width=9", "--findings", "own.txt"],
+     ["data.open_data", "train.tune"],
      {"base": replace(FULL.classifier, seed=7, width=9), "settings": replace(FULL.tune, trials=3), "fixed": {"width"},
-      "storage": "s.log", "run": Path("run")}),
+      "storage": "s.log", "run": Path("run"), **OPENED}),
     *((f"train {stage}", [stage, "DATA", "--run", "run", "--profile", "full", "--resume", "--seed", "7",
-                          "--set", "batch_size=3", "--devices", "2", "--nodes", "3"],
-       ["train.train_stage"],
+                          "--set", "batch_size=3", "--devices", "2", "--nodes", "3", "--findings", "own.txt"],
+       ["data.open_data", "train.train_stage"],
        {"settings": replace(getattr(FULL, stage), seed=7, batch_size=3), "resume": True, "devices": 2, "num_nodes": 3,
-        "resamples": FULL.resamples, "run": Path("run")})
+        "resamples": FULL.resamples, "run": Path("run"), **OPENED})
       for stage in ("classifier", "detector")),
-    ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json"], ["metrics.evaluate"], {"bootstrap": 7}),
+    ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json", "--run", "detector", "--findings", "own.txt"],
+     ["cli.examined.open_data", "metrics.evaluate"],
+     {"bootstrap": 7, "thresholds": dict.fromkeys(FINDINGS, 0.25), **OPENED}),
+    ("view", ["DATA", "--out", "page.html", "--first", "3", "--findings", "own.txt"],
+     ["data.open_data", "viewer.BoxViewer.to_html"], {"path": Path("page.html"), "self": 3, **OPENED}),
     ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"], ["predict.TwoStage", "predict.predict"],
      {"cascade": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
       "classifier_run": Path("classifier"), "detector_run": Path("detector")}),
@@ -60,7 +71,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("classifier", "detector"):
         Path(kind, "checkpoints").mkdir(parents=True)
         Path(kind, "checkpoints", "best.safetensors").touch()
-        Path(kind, "settings.json").write_text(f'{{"kind": "{kind}", "identity": {{}}}}')
+        about = {"kind": kind, "identity": {}, "settings": settings.to_json(getattr(FULL, kind))}
+        Path(kind, "settings.json").write_text(json.dumps(about))
+        thresholds = {"thresholds": dict.fromkeys(FINDINGS, 0.25)}
+        Path(kind, "operating_point.json").write_text(json.dumps(thresholds))
+    Path("own.txt").write_text("\n".join(OWN))
 
 
 @pytest.mark.parametrize(("command", "typed", "called", "expected"), CALLS, ids=[call[0] for call in CALLS])
@@ -71,18 +86,19 @@ def test_every_option_reaches_the_package(
     told: dict[str, Any] = {}
 
     def noting(target: str) -> None:
-        package, name = target.split(".")
-        module = import_module(f"chestlib.{package}")
-        signature = inspect.signature(getattr(module, name))
+        place, _, name = f"chestlib.{target}".rpartition(".")
+        owner = resolve_name(place)
+        real = getattr(owner, name)
 
-        def note(*args: Any, **options: Any) -> None:
-            for key, value in signature.bind(*args, **options).arguments.items():
-                value = value.path if isinstance(value, Run) else value
+        def note(*args: Any, **options: Any) -> Any:
+            for key, value in inspect.signature(real).bind(*args, **options).arguments.items():
+                value = value.path if isinstance(value, Run) else len(value) if isinstance(value, BoxViewer) else value
                 told.update(value if key == "trainer_options" else {key: value})
             if target == called[-1]:
                 raise ChestlibError("noted")
+            return real(*args, **options) if name == "open_data" else None
 
-        monkeypatch.setattr(module, name, note, raising=False)
+        monkeypatch.setattr(owner, name, note, raising=False)
 
     for target in called:
         noting(target)
@@ -96,7 +112,7 @@ def test_every_option_reaches_the_package(
 
 
 def test_no_option_is_left_out_above() -> None:
-    typed: dict[str, set[str]] = {"check": {"--json"}, "env": {"--json"}}
+    typed: dict[str, set[str]] = {"env": {"--json"}}
     for command, words, *_ in CALLS:
         typed.setdefault(command.partition(" ")[0], set()).update(word for word in words if word.startswith("--"))
     commands = get_command(cli.app).commands

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from mutants import Mutant
 
-CLI = "chestlib/cli.py"
+CLI_DATA = "chestlib/cli/data.py"
+CLI_TRAINING = "chestlib/cli/training.py"
+CLI_USING = "chestlib/cli/using.py"
 LESSON = "chestlib/course/lesson.py"
-BOXES = "chestlib/data/boxes.py"
 CHECK = "chestlib/data/check.py"
 FOLDER = "chestlib/data/folder.py"
 IMAGES = "chestlib/data/images.py"
@@ -42,7 +43,7 @@ PREDICTION: Group = {
     "tests/predict/test_predict.py::test_both_stages_say_again_what_their_runs_say": [
         ("stage 1 is shown the negative", PREDICT, "stage1 = images.square(picture,", "stage1 = images.square(1 - picture,"),
         ("stage 2 is shown the negative", PREDICT, "stage2 = images.square(picture,", "stage2 = images.square(1 - picture,"),
-        ("stage 1 predicts while it learns", PREDICT, "probability = classifier", "self.classifier.train(); probability = classifier"),
+        ("stage 1 is asked in training mode", PREDICT, "return list(classifier", "self.classifier.train(); return list(classifier"),
     ],
     "tests/predict/test_predict.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
         ("stage 2 is shown the film on its side", PREDICT, "stage2 = images.square(picture,",
@@ -99,7 +100,7 @@ NOT_SQUARE: Group = {
         ("training is shown films on their side", DATASETS, ".float().div_(255)[None]", ".float().div_(255).T[None]"),
     ],
     "tests/data/test_check.py::test_a_film_s_sides_are_not_exchanged": [
-        ("check holds y2 against the width", BOXES, "y2 > height + EDGE", "y2 > width + EDGE"),
+        ("check holds y2 against the width", "chestlib/data/boxes.py", "y2 > height + EDGE", "y2 > width + EDGE"),
         ("check exchanges the sides of an image", CHECK, "height, width = images", "width, height = images"),
     ],
     "tests/data/test_images.py::test_a_side_that_shrinks_is_averaged_whatever_the_other_does": [
@@ -139,16 +140,17 @@ CANVAS: Group = {
 
 COMMAND_LINE: Group = {
     "tests/test_cli_options.py": [
-        ("check ends with 0 in spite of errors", CLI, "if not report.ok:", "if False:"),
-        ("a failed report ends with 0", CLI, "if result.failed:", "if False:"),
-        ("predict ends with 0 in spite of errors", CLI, "if done.errors:", "if False:"),
-        ("--bootstrap is ignored", CLI, "bootstrap=bootstrap)", "bootstrap=0)"),
-        ("phantom ignores --seed", CLI, "size=size, seed=seed,", "size=size, seed=0,"),
-        ("train ignores --seed", CLI, "getattr(plan, stage.value), seed=seed)", "getattr(plan, stage.value))"),
-        ("tune ignores --seed", CLI, "replace(chosen.classifier, seed=seed)", "chosen.classifier"),
-        ("--cascade is ignored", CLI, "stage2, cascade=cascade)", "stage2)"),
-        ("--overlays is ignored", CLI, "overlays=overlays,", "overlays=False,"),
-        ("--resume is ignored", CLI, '"resume": resume,', '"resume": False,'),
+        ("--findings is ignored", "chestlib/cli/options.py", "if findings else None", "if False else None"),
+        ("check ends with 0 in spite of errors", CLI_DATA, "if not report.ok:", "if False:"),
+        ("a failed report ends with 0", CLI_USING, "if result.failed:", "if False:"),
+        ("predict ends with 0 in spite of errors", CLI_USING, "if done.errors:", "if False:"),
+        ("--bootstrap is ignored", CLI_TRAINING, "bootstrap=bootstrap)", "bootstrap=0)"),
+        ("phantom ignores --seed", CLI_DATA, "size=size, seed=seed,", "size=size, seed=0,"),
+        ("train ignores --seed", CLI_TRAINING, "getattr(plan, stage.value), seed=seed)", "getattr(plan, stage.value))"),
+        ("tune ignores --seed", CLI_TRAINING, "replace(chosen.classifier, seed=seed)", "chosen.classifier"),
+        ("--cascade is ignored", CLI_USING, "stage2, cascade=cascade)", "stage2)"),
+        ("--overlays is ignored", CLI_USING, "overlays=overlays,", "overlays=False,"),
+        ("--resume is ignored", CLI_TRAINING, '"resume": resume,', '"resume": False,'),
     ],
 }  # fmt: skip
 
