@@ -57,6 +57,7 @@ class CheckReport:
             "patients": len({record.patient for record in records if record.patient}),
             "findings": {finding: boxes[i] for i, finding in enumerate(findings, start=1)},
             "patient_overlap": {"train_test": len(self.data.shared_patients) if self.data else 0},
+            "notes": list(self.data.notes) if self.data else [],
             "problems": [asdict(problem) for problem in self.problems],
         }
 
