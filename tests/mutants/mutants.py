@@ -99,6 +99,9 @@ class Bench:
         except subprocess.TimeoutExpired:
             _end(process)
             return 1, f"still running after {HANGS} s"
+        except BaseException:
+            _end(process)
+            raise
         finally:
             self.running.discard(process)
         return process.returncode, said
@@ -153,8 +156,9 @@ def check(mutants: Sequence[Mutant], top: Path = TOP) -> list[Mutant]:
                 told = "killed  " if status else "SURVIVED"
                 print(f"{told} {mutant.family:3d}  {mutant.name:<60} {seconds:4.0f} s", flush=True)
         finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # first, or the next ones would begin
             place.close()
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown()
     return survivors
 
 
