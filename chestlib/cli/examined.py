@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record, open_data, patient_groups
+from chestlib.console import errors
+from chestlib.data import DataFolder, Record, findings_of, open_data, patient_groups
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
+from chestlib.findings import FINDINGS
 from chestlib.metrics import Found, binary_intervals, binary_scores, noted_thresholds, read_predictions
 from chestlib.train import Run, scored_records
 
@@ -31,19 +33,35 @@ def examined(truth: Path, predictions: Path, run: Path | None, names: tuple[str,
     names : tuple of str, optional
         The findings; default: those of the run, or of the data.
     """
-    own, thresholds = (predictions / "settings.json").is_file(), None
-    if source := predictions if own else run:
-        thresholds = Run(source).require("detector").finding_thresholds()
-    elif thresholds := noted_thresholds(predictions):
-        source = predictions
-    data = open_data(truth, findings=names or tuple(thresholds or ()), draw=truth.is_dir())
+    own = (predictions / "settings.json").is_file()
+    if own and run:
+        raise ChestlibError(f"{predictions}: a run, which has its own thresholds; leave --run {run} out")
+    source = predictions if own else run
+    thresholds = Run(source).require("detector").finding_thresholds() if source else noted_thresholds(predictions)
+    source = source or (predictions if thresholds else None)
+    data = _opened(truth, names, source, tuple(thresholds))
     records = data.test if truth.is_dir() else data.records
     if own:
         records = scored_records(Run(predictions), data if truth.is_dir() else records)
-    return records, read_predictions(predictions, records, data.categories), thresholds or None, source
+    found = read_predictions(predictions, records, data.categories_of(records))
+    return records, found, thresholds or None, source
 
 
-def classified(truth: Path, run: Path, bootstrap: int) -> dict[str, Any] | None:
+def _opened(truth: Path, names: tuple[str, ...] | None, source: Path | None, known: tuple[str, ...]) -> DataFolder:
+    """Open a truth with the findings that are `known` to the source of thresholds, and tell what was decided."""
+    said = names or findings_of(truth)
+    if known and (names or said != FINDINGS) and {*said} != {*known}:
+        raise ChestlibError(f"{source}: finds {', '.join(known)}; the truth names {', '.join(said)}")
+    try:
+        data = open_data(truth, findings=known or said, draw=truth.is_dir())
+    except ChestlibError as error:
+        raise (ChestlibError(f"{error} (of {source})") if known else error) from None
+    for note in data.notes:
+        errors.print(f"{truth}: {note}", markup=False)
+    return data
+
+
+def classified(truth: Path, run: Path, bootstrap: int, names: tuple[str, ...] | None) -> dict[str, Any] | None:
     """Score a run of stage 1 at its threshold; None for anything else.
 
     Returns
@@ -54,7 +72,7 @@ def classified(truth: Path, run: Path, bootstrap: int) -> dict[str, Any] | None:
     own = Run(run)
     if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
         return None
-    data = open_data(truth, draw=truth.is_dir())
+    data = _opened(truth, names, None, ())
     records = scored_records(own, data if truth.is_dir() else data.records)
     (threshold,) = own.thresholds(lambda point: [point["threshold"]])
     diseased = np.array([record.diseased for record in records])

@@ -125,7 +125,7 @@ def evaluate(
     from chestlib import metrics
     from chestlib.cli.examined import classified, examined
 
-    if (scores := classified(truth, predictions, bootstrap)) is not None:
+    if (scores := classified(truth, predictions, bootstrap, named(findings))) is not None:
         if as_json:
             show(scores)
         else:

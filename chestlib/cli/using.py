@@ -78,19 +78,21 @@ def view(
         films, found = [Path(answer.file) for answer in said], [answer.detections for answer in said]
     elif predictions:
         records, answers, chosen, _ = examined(source, predictions, None, named(findings))
-        thresholds = chosen or {}
-        films = [record for record in records if record.path]
-        found = [answers.get(record.file_name) for record in films]
+        films, found, thresholds = records, [answers.get(record.file_name) for record in records], chosen or {}
     else:
-        data = open_data(source, findings=named(findings), draw=False)
-        films = [record for record in data.records if record.path]
-    if not films:
-        raise ChestlibError(f"{source}: no film to show; are its images here?")
-    if len(films) > first:
-        errors.print(f"{out}: the first {first} of {len(films)} films; --first N takes more", markup=False)
-    least = min(thresholds.values(), default=0.5)
-    shown = BoxViewer(films[:first], detections=found and found[:first], threshold=least)
-    print(f"{shown.to_html(out)}: {min(first, len(films))} films")
+        films = open_data(source, findings=named(findings), draw=False).records
+    there = [i for i, film in enumerate(films) if (path := getattr(film, "path", film)) and path.is_file()]
+    if not there:
+        raise ChestlibError(f"{source}: no film to show; are its {len(films)} images where they were?")
+    if len(there) < len(films):
+        errors.print(f"{source}: {len(films) - len(there)} images are missing and left out", markup=False)
+    if len(there) > first:
+        errors.print(f"{out}: the first {first} of {len(there)} films; --first N takes more", markup=False)
+    there = there[:first]
+    # What each finding's own threshold leaves, one slider could not show.
+    boxes = found and [found[i] and found[i].for_display(thresholds) if thresholds else found[i] for i in there]
+    shown = BoxViewer([films[i] for i in there], detections=boxes, threshold=0 if thresholds else 0.5)
+    print(f"{shown.to_html(out)}: {len(there)} films")
 
 
 @app.command()

@@ -12,11 +12,12 @@ from chestlib.data.formats.recognise import PHANTOM, UNFINISHED_PHANTOM
 from chestlib.data.identity import Identity, annotations_digest, digest, identify
 from chestlib.data.patients import PATIENTS, patient_groups, write_patients
 from chestlib.data.splits import Split, TooSmall
-from chestlib.data.vocabulary import FINDINGS_FILE, read_findings
+from chestlib.data.vocabulary import FINDINGS_FILE, findings_of, read_findings
 
 __all__ = [
     "FINDINGS_FILE", "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder",
     "Identity", "Pixels", "Problem", "Reading", "Record", "Split", "TooSmall", "annotations_digest", "cache_usage",
-    "cached_images", "check", "content_digests", "convert", "digest", "fetch", "identify", "images", "open_data",
-    "patient_groups", "read_annotations", "read_findings", "splits", "summary", "write_annotations", "write_patients",
+    "cached_images", "check", "content_digests", "convert", "digest", "fetch", "findings_of", "identify", "images",
+    "open_data", "patient_groups", "read_annotations", "read_findings", "splits", "summary", "write_annotations",
+    "write_patients",
 ]  # fmt: skip

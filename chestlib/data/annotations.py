@@ -138,8 +138,8 @@ class Reading:
             raise ChestlibError(f"others: {others!r} is not a choice; take 'drop' or 'keep'")
         self.others = others
         self.names: list[str] = list(findings)
-        self.categories: dict[Any, str] = {}
-        """Category ids of the files themselves, to findings: results of other tools refer to them."""
+        self.categories: dict[Path, dict[Any, str]] = {}
+        """For each file its own category ids, to names of findings: results of other tools refer to them."""
         self._ids = {name.casefold(): i for i, name in enumerate(findings, start=1)}
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
@@ -213,7 +213,8 @@ class Reading:
                 kept.append(numbers)
                 labels.append(label)
             elif self.others != "drop":
-                self.error(file, index, f"{file_name}: unknown finding {finding!r}; known are {', '.join(self.names)}")
+                known = f"known are {', '.join(self.names)}; name your own in findings.txt"
+                self.error(file, index, f"{file_name}: unknown finding {finding!r}; {known}")
         arrays = np.array(kept, np.float32), np.array(labels, np.int64)
         return Record(file_name, *arrays, size=size, origin=(file, index), id=own_id)
 

@@ -42,7 +42,7 @@ class DataFolder:
     findings : tuple of str
         What the labels 1, 2, ... are.
     categories : mapping
-        The annotation files' own category ids (COCO; YOLO's counted from 1), to names of findings.
+        Annotation file to its own category ids (COCO; YOLO's classes, counted from 1) with names of findings.
     """
 
     root: Path
@@ -52,12 +52,30 @@ class DataFolder:
     layout: str = "chestx-det10"
     notes: tuple[str, ...] = ()
     findings: tuple[str, ...] = FINDINGS
-    categories: Mapping[Any, str] = field(default_factory=dict)
+    categories: Mapping[Path, Mapping[Any, str]] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Record]:
         """Both parts, train first."""
         return [*self.train, *self.test]
+
+    def categories_of(self, records: Iterable[Record]) -> dict[Any, str]:
+        """Give the category ids that the files of these records have; empty for formats without.
+
+        Raises
+        ------
+        ChestlibError
+            If one id means two findings.
+        """
+        files = {record.origin[0] for record in records if record.origin}
+        found: dict[Any, str] = {}
+        for file, own in self.categories.items():
+            if file not in files and files & self.categories.keys():
+                continue
+            for i, name in own.items():
+                if found.setdefault(i, name).casefold() != name.casefold():
+                    raise ChestlibError(f"{file}: category {i} is {name}, and {found[i]} elsewhere; give one file")
+        return found
 
     @property
     def missing(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from chestlib.settings import SPECIFICITY_FLOOR
 
 SMALLEST = 40
 """Training images below which a figure says little: the course then takes the phantom, a training tells it."""
+VAL_SHARES = (0.15, 0.25, 0.35)
+"""Of train, drawn for validation: the first by which it can choose; few films need more of them."""
 LEAST = 8
 """Training images below which nothing is learnt."""
 
@@ -60,9 +63,9 @@ class Split:
         for part, records in (("train", train), ("val", train), ("test", test)):
             known = {record.file_name: record for record in _present(records)}
             if lost := [name for name in state[part] if name not in known]:
-                raise ChestlibError(
-                    f"{lost[0]}: is in the split but not in the data, as {len(lost)} images in all; other data?"
-                )
+                gone = lost[0] in {record.file_name for record in records}
+                where = "its image is missing, complete the data" if gone else "not in the data; other data?"
+                raise ChestlibError(f"{lost[0]}: is in the split, as {len(lost)} images in all, but {where}")
             parts[part] = [known[name] for name in state[part]]
         return cls(state["name"], state["seed"], **parts)
 
@@ -99,7 +102,17 @@ def patient_clean(train: Sequence[Record], test: Sequence[Record], val_share: fl
 def default(train: Sequence[Record], test: Sequence[Record], seed: int = 0) -> Split:
     """Take the patient-clean split where every patient is known, else the official one."""
     known = all(record.patient for record in (*train, *test))
-    return (patient_clean if known else official)(train, test, seed=seed)
+    make = patient_clean if known else official
+    first, *larger = (partial(make, train, test, val_share=share, seed=seed) for share in VAL_SHARES)
+    split = first()
+    return split if _can_choose(split) else next(filter(_can_choose, (draw() for draw in larger)), split)
+
+
+def _can_choose(split: Split) -> bool:
+    """Tell whether val has what a threshold is chosen on, as far as there is enough in all."""
+    diseased, normal = (sum(r.diseased is ill for r in split.val) for ill in (True, False))
+    in_all = normal + sum(not record.diseased for record in split.train)
+    return diseased >= 2 and normal >= min(normals_for(SPECIFICITY_FLOOR), in_all // 3)
 
 
 class TooSmall(ChestlibError):
@@ -143,9 +156,10 @@ def require_trainable(
         if len(records) < size or normal < needed[0] or diseased < needed[1]:
             need = f"{size} images, " if size > sum(needed) else ""
             need += f"{needed[0]} normal and {needed[1]} diseased"
+            verb = {"train": "train", "val": "choose a threshold, and it is drawn from train", "test": "score"}[part]
             raise TooSmall(
                 f"{where}: {normal} normal and {diseased} diseased images are present for the {part} part, too few to "
-                f"{'train' if part == 'train' else 'score'} (at least {need}); {_remedy(normal < needed[0], missing)}"
+                f"{verb} (at least {need}); {_remedy(normal < needed[0], missing)}"
             )
 
 
@@ -154,7 +168,7 @@ def _remedy(normal: bool, missing: int) -> str:
         return f"complete the data: {missing} images are missing (`chestlib fetch` gets those of ChestX-Det10)"
     if normal:
         return "stage 1 learns from both: add films without a finding, listed without a box; stage 2 needs none"
-    return "add films, or boxes to those that have none"
+    return "add films with boxes"
 
 
 def doubts(split: Split, boxes: bool) -> list[str]:

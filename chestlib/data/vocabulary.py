@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chestlib.errors import ChestlibError
-from chestlib.files import write_atomically
+from chestlib.files import read_text, write_atomically
 from chestlib.findings import FINDINGS
 
 FINDINGS_FILE = "findings.txt"
@@ -20,10 +20,7 @@ def read_findings(path: Path) -> tuple[str, ...]:
     ChestlibError
         If the file can't be read, holds no name, or holds one twice.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise ChestlibError(f"{path}: not readable as text, a finding a line ({error})") from None
+    lines = read_text(Path(path)).splitlines()
     seen: dict[str, str] = {}
     for number, name in enumerate(map(str.strip, lines), start=1):
         if not name or name.startswith("#"):
@@ -39,10 +36,17 @@ def read_findings(path: Path) -> tuple[str, ...]:
 
 
 def findings_of(folder: Path) -> tuple[str, ...]:
-    """Give the findings of a data folder, or of the one that holds a file: `findings.txt`, or the ten."""
+    """Give the findings of a data folder or of one file of it; the ten where nothing else is said.
+
+    `findings.txt` is looked for in the folder, up to two levels below it, and then above it.
+    """
     folder = Path(folder)
-    path = (folder if folder.is_dir() else folder.parent) / FINDINGS_FILE
-    return read_findings(path) if path.is_file() else FINDINGS
+    home = folder if folder.is_dir() else folder.parent
+    for pattern in ("", "*/", "*/*/"):
+        if len(found := list(home.glob(f"{pattern}{FINDINGS_FILE}"))) == 1:
+            return read_findings(found[0])
+    above = home.resolve().parent / FINDINGS_FILE
+    return read_findings(above) if above.is_file() else FINDINGS
 
 
 def write_findings(names: Sequence[str], folder: Path) -> None:

@@ -14,7 +14,8 @@ from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, read_json_lines
 from chestlib.metrics import results
-from chestlib.metrics.results import Key, Rows
+from chestlib.metrics.key import Key
+from chestlib.metrics.results import Rows
 
 FORMS = "chestlib's predictions, COCO results, an object from file name to boxes, or a folder of one file an image"
 SLACK = 1e-3
@@ -99,14 +100,21 @@ def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[An
         if (path / name).exists() and (path.is_dir() or name.startswith("predictions")):
             path = path / name
     key, found, left = Key(truth, categories or {}), Found(), Counter[str]()
-    parse, lists = _recognise(path, key)
+    if path.is_dir() and len(only := list(path.glob("*.json"))) == 1 and key.image(only[0].stem) not in key.files:
+        path = only[0]  # mmdetection's results.bbox.json
+    try:
+        parse, lists = _recognise(path, key)
+    except ChestlibError as error:
+        raise (error if str(path) in str(error) else ChestlibError(f"{path}: {error}")) from None
     for name, items in lists.items():
         try:
             found[name] = _sound(parse(items, key), key.names, left)
         except (AttributeError, ChestlibError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
             where = results.file_of(path, name) if path.is_dir() else f"{path}: {name}"
-            known = isinstance(error, ChestlibError)
-            says = error if known else f"not a list of detections ({error}); expected {FORMS}"
+            lacks = (
+                f"a detection has no {error.args[0]!r}" if isinstance(error, KeyError) else "not a list of detections"
+            )
+            says = error if isinstance(error, ChestlibError) else f"{lacks}; expected {FORMS}"
             raise ChestlibError(f"{where}: {says}") from None
     unknown = sorted(found.keys() - {record.file_name for record in truth})
     if unknown:  # a wrong name must not pass for an image without detections
@@ -114,13 +122,19 @@ def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[An
             f"{path}: predictions for {len(unknown)} images that the truth lacks ({', '.join(unknown[:3])}"
             f"{', …' if len(unknown) > 3 else ''}); evaluate them with the annotation file they belong to"
         )
-    found.notes += [*key.notes, *(f"{what}: {n}" for what, n in left.items())]
+    found.notes += [*key.all_notes(), *(f"{what}: {n}" for what, n in left.items())]
     return found
 
 
 def _sound(rows: Rows, names: tuple[str, ...], left: Counter[str]) -> Detections:
     """Leave boxes without area out and round scores to [0, 1], counting both; everything else must be sound."""
-    boxes, labels, scores = np.asarray(rows[0], np.float32).reshape(-1, 4), np.asarray(rows[1]), np.asarray(rows[2])
+    with np.errstate(over="ignore"):  # told below, as not finite
+        boxes = np.asarray(rows[0], np.float32).reshape(-1, 4)
+    labels, scores = np.asarray(rows[1]), np.asarray(rows[2])
+    if not len(boxes) == len(labels) == len(scores):
+        raise ChestlibError(
+            f"{len(boxes)} boxes, {len(labels)} labels and {len(scores)} scores; expected as many of each"
+        )
     flat = np.isfinite(boxes).all(1) & (boxes[:, 2:] >= boxes[:, :2]).all(1) & (boxes[:, 2:] == boxes[:, :2]).any(1)
     near = ((scores < 0) & (scores >= -SLACK)) | ((scores > 1) & (scores <= 1 + SLACK))
     if flat.any():

@@ -155,7 +155,9 @@ class Run:
             raise ChestlibError(f"{file}: tuned on {differing}; remove it and tune again, or name another folder")
         return from_json(ClassifierSettings, to_json(base) | searched, file)
 
-    def require_same(self, **now: Any) -> None:
+    def require_same(
+        self, now: Mapping[str, Any], remedy: str = "name another folder, or remove it to train anew"
+    ) -> None:
         """Check that settings.json says the same of these keys: identity, settings, chestlib.
 
         Raises
@@ -164,7 +166,7 @@ class Run:
             Saying what differs.
         """
         if differing := differences(self.read("settings"), now):
-            raise ChestlibError(f"{self.path}: a run of {differing}; name another folder, or remove it to train anew")
+            raise ChestlibError(f"{self.path}: a run of {differing}; {remedy}")
 
     def settings(self, kind: type[T]) -> T:
         """Read the settings that the run was trained with.
@@ -240,7 +242,8 @@ def scored_records(run: Run, truth: DataFolder | Sequence[Record]) -> list[Recor
     about, parts = run.require().read("settings"), run.read("split")
     if isinstance(truth, DataFolder):
         split = Split.from_json(parts, truth.train, truth.test)
-        run.require_same(identity=identify(split, run.cache)._asdict())
+        of = {"identity": identify(split, run.cache)._asdict()}
+        run.require_same(of, "it can be scored on its own data alone")
         return split.test
     names = set(parts["test"])
     records = [record for record in truth if record.file_name in names]

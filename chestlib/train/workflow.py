@@ -155,7 +155,7 @@ def _about(
         run.require(kind)
         if not resume:
             raise ChestlibError(f"{run.path}: holds a run already; go on with --resume, or name another folder")
-        run.require_same(**of)
+        run.require_same(of)
     return {
         "kind": kind,
         **of,

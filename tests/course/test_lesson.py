@@ -59,7 +59,7 @@ def test_too_little_data_is_shown_and_the_phantom_learnt_from(
     monkeypatch.setattr(lesson, "phantom", lambda profile: small)
     begun = course.begin(place)
     assert begun.data is few and begun.trained_on is small
-    assert "add films" in begun.notice and "learn from the phantom" in begun.notice
+    assert "add films with boxes" in begun.notice and "learn from the phantom" in begun.notice
     assert begun.figures.parent.name.startswith("few-quick-")
     assert begun.folder.name.startswith("phantom-small-quick-")
 

@@ -86,7 +86,7 @@ def box(finding="Mass", x1=1, y1=2, x2=3, y2=4, score=0.5):
         ([{"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}], "image_id (7, …) is neither"),
         ([{"image_id": 1, "category_id": 11, "bbox": [1, 2, 3, 4], "score": 1}], "36199.png: unknown category 11"),
         ([{"image_id": 1, "category_id": 1, "bbox": [1, 2, -1, 4], "score": 1}], "is empty, swapped or not finite"),
-        ([{"image_id": 1, "category_id": 1, "score": 1}], "36199.png: not a list of detections"),
+        ([{"image_id": 1, "category_id": 1, "score": 1}], "36199.png: a detection has no 'bbox'; expected"),
         ([{"file": "36199.png", "detections": [{"finding": "Mass"}]}], "36199.png: a detection has no"),
         ([{"file": "36199.png", "detections": []}] * 2, "36199.png is listed twice"),
         ([[1, 2]], "not a form of predictions known here"),
@@ -105,7 +105,7 @@ def test_image_ids_that_fit_two_readings_are_refused(tmp_path):
     path = tmp_path / "found.json"
     path.write_text(json.dumps([{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]))
     assert len(read_predictions(path, [Record("1.png"), Record("2.png")])["1.png"]) == 1
-    with pytest.raises(ChestlibError, match="fits both"):
+    with pytest.raises(ChestlibError, match=r"image_id 1 is 1.png by name and 0.png by the place"):
         read_predictions(path, [Record("0.png"), Record("1.png")])
 
 
@@ -127,9 +127,9 @@ CATEGORIES = {5: "Atelectasis", 7: "Consolidation", 9: "Calcification"}
 @pytest.mark.parametrize(
     ("entries", "categories", "tells"),
     [
-        ([(899, 5), (898, 9), (897, 7)], CATEGORIES, ""),
-        ([("899", "5"), ("898", 9.0), ("897", 7)], CATEGORIES, ""),
-        ([("c/x1.png", 5), ("x2", 9), ("/data/b/x3.png", 7)], CATEGORIES, ""),
+        ([(899, 5), (898, 9), (897, 7)], CATEGORIES, "annotation file's own: 5 is Atelectasis"),
+        ([("899", "5"), (898.0, 9.0), ("897", 7)], CATEGORIES, "annotation file's own: 5 is Atelectasis"),
+        ([("c/x1.png", 50), ("x2", 90), ("/data/b/x3.png", 70)], {10 * i: n for i, n in CATEGORIES.items()}, ""),
         ([("c\\x1.png", 1), ("x2.png", 2), ("b/x3", 3)], {}, "counted from 1: 1 is Atelectasis, 10 is Pneumothorax"),
         ([(899, 0), (898, 2), (897, 1)], CATEGORIES, "counted from 0: 0 is Atelectasis"),
     ],
@@ -229,7 +229,7 @@ def test_a_flat_box_and_a_score_beside_1_are_counted_not_refused(tmp_path):
     path.write_text(json.dumps(odd))
     found = read_predictions(path, OWN, CATEGORIES)
     assert found["c/x1.png"].scores.tolist() == [1, 0]
-    assert found.notes == ["boxes without area, left out: 2", "scores just outside [0, 1], taken to its end: 2"]
+    assert found.notes[1:] == ["boxes without area, left out: 2", "scores just outside [0, 1], taken to its end: 2"]
 
 
 @pytest.mark.parametrize("name", ["r.pkl", "r.pt"])
@@ -243,3 +243,74 @@ def test_labels_without_confidence_say_how_to_get_it(tmp_path):
     (tmp_path / "x1.txt").write_text("1 0.5 0.5 0.1 0.1\n")
     with pytest.raises(ChestlibError, match=r"x1.txt: line 1 has no confidence; predict again with save_conf=True"):
         read_predictions(tmp_path, OWN)
+
+
+def told(tmp_path, data, truth, categories=None):
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(data))
+    found = read_predictions(path, truth, categories)
+    return {name: len(d) for name, d in found.items()}, " ".join(found.notes)
+
+
+NUMBERED = [Record(f"{4 - i}.png", id=i) for i in (1, 2, 3)]
+"""Whose ids are the numbers of others."""
+
+
+def test_ids_that_could_be_numbers_of_files_are_told_and_a_name_beside_them_counts(tmp_path):
+    counts, notes = told(tmp_path, results([(1, 1)]), NUMBERED, {1: "Mass"})
+    assert counts["3.png"] == 1 and "image_id 1 is 3.png by the id in the annotation file and 1.png by name" in notes
+    counts, _ = told(tmp_path, results([(1, 1)], file_name="1.png"), NUMBERED, {1: "Mass"})
+    assert counts["1.png"] == 1 and counts["3.png"] == 0
+
+
+def test_torchvision_s_object_by_image_id_is_read_and_refused_where_it_could_be_names(tmp_path):
+    output = {"boxes": [[1, 2, 3, 4]], "labels": [5], "scores": [0.5]}
+    assert told(tmp_path, {"899": output}, OWN, CATEGORIES)[0] == {"c/x1.png": 1}
+    with pytest.raises(ChestlibError, match=r"image_id 1 is 3.png by the id in the annotation file and 1.png by name"):
+        told(tmp_path, {"1": output}, NUMBERED, {5: "Mass"})
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (results([([1], 5)]), "image_id [1] is neither a number nor a name"),
+        (results([("train/x1.png", 5), ("test/x1.png", 5)]), "test/x1.png and train/x1.png are one image here"),
+        ({"x1.png": {"boxes": [[1, 2, 3, 4]], "labels": 5, "scores": [0.5]}}, "labels: expected a list"),
+        ({"x1.png": {"boxes": [[1, 2, 3, 4]], "labels": [5], "scores": []}}, "1 boxes, 1 labels and 0 scores"),
+        (
+            {"x1.png": {"boxes": [[1, 2, 3]], "labels": [5], "scores": [1]}},
+            "c/x1.png: not a list of detections; expected",
+        ),
+        ({"x1.png": [{"Mass": [1e39, 2, 3, 4, 0.5]}]}, "is empty, swapped or not finite"),
+    ],
+)
+def test_results_that_mean_nothing_or_two_things_are_refused(tmp_path, data, says):
+    with pytest.raises(ChestlibError) as error:
+        told(tmp_path, data, OWN, CATEGORIES)
+    assert says in str(error.value) and "r.json" in str(error.value)
+
+
+def test_ids_of_two_files_that_are_the_same_mean_none(tmp_path):
+    truth = [Record("a.png", id=1), Record("b.png", id=1), Record("c.png", id=2)]
+    with pytest.raises(ChestlibError, match="neither an id in the annotation file"):
+        told(tmp_path, results([(1, 1)]), truth, {1: "Mass"})
+    assert told(tmp_path, results([(2, 1)]), truth, {1: "Mass"})[0]["c.png"] == 1
+
+
+def test_images_in_other_folders_than_those_that_were_said_are_told(tmp_path):
+    truth = [Record("a.png", path=tmp_path / "test" / "a.png")]
+    _, notes = told(tmp_path, [{"file": "train/a.png", "detections": []}], truth)
+    assert f"1 images are taken by their names alone, from other folders (as train/a.png for {tmp_path}" in notes
+    assert told(tmp_path, [{"file": "/x/test/a.png", "detections": []}], truth)[1] == ""
+
+
+def test_classes_by_number_are_told_and_a_list_of_classes_is_passed_over(tmp_path):
+    (tmp_path / "x1.txt").write_text("\ufeff1 0.5 0.5 0.1 0.1 0.75 17\n", encoding="utf-8")  # a tracker's number
+    (tmp_path / "classes.txt").write_text("Mass")
+    found = read_predictions(tmp_path, [Record("x1.png", size=(100, 100))], {7: "Nodule", 8: "Mass"})
+    assert found["x1.png"].labels.tolist() == [8] and "0 is Nodule" in found.notes[0]
+
+
+def test_a_folder_that_holds_one_file_of_results_is_that_file(tmp_path):
+    (tmp_path / "best.bbox.json").write_text(json.dumps(results([(899, 5)])))
+    assert len(read_predictions(tmp_path, OWN, CATEGORIES)["c/x1.png"]) == 1

@@ -21,8 +21,11 @@ def is_coco(document: Any) -> bool:
 
 def read(path: Path, document: Any, reading: Reading) -> list[Record]:
     """Read one record an image; ids, numbers or texts, their order and the case of names are free."""
-    names = {_id(c["id"]): c["name"] for c in document["categories"] if _has(c, "id", "name")}
-    reading.categories |= names
+    names: dict[int | str, str] = {}
+    for category in document["categories"]:
+        if _has(category, "id", "name") and names.setdefault(_id(category["id"]), category["name"]) != category["name"]:
+            reading.error(path, None, f"category id {category['id']} is {category['name']}, and another before")
+    reading.categories[path] = {i: str(name) for i, name in names.items()}
     images: dict[int | str, tuple[int, Any, list[tuple[Any, Any]]]] = {}
     for i, image in enumerate(document["images"]):
         if not _has(image, "id", "file_name"):
@@ -53,7 +56,8 @@ def read(path: Path, document: Any, reading: Reading) -> list[Record]:
 def _id(value: Any) -> int | str:
     """Make 3, 3.0 and "3" one id."""
     number = number_in(value)
-    return int(number) if number is not None and str(value).removesuffix(".0") == f"{number:.0f}" else str(value)
+    whole = number is not None and abs(number) < 2**63 and str(value).removesuffix(".0") == f"{number:.0f}"
+    return int(number) if whole and number is not None else str(value)
 
 
 def _has(item: Any, *keys: str) -> bool:

@@ -125,7 +125,8 @@ def _coco(folder: Path, reading: Reading) -> Found | None:
 def _coco_above(folder: Path, reading: Reading) -> Found | None:
     """Read COCO files above the folder when it holds their images."""
     parts = _coco_parts(sorted(folder.parent.glob("*.json")), folder.parent, folder, reading)
-    return (folder, "coco", parts) if any(r.path for records in parts.values() for r in records) else None
+    held = any(r.path and folder in r.path.parents for records in parts.values() for r in records)
+    return (folder, "coco", parts) if held else None
 
 
 def _coco_parts(files: Iterable[Path], root: Path, pictures: Path, reading: Reading) -> Parts:

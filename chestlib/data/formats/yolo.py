@@ -74,7 +74,7 @@ def read(path: Path, reading: Reading) -> Parts:
     """
     document = _load(path)
     names = _classes(path, document["names"])
-    reading.categories = {int(i) + 1: name for i, name in names.items()}
+    reading.categories[path] = {int(i) + 1: name for i, name in names.items()}
     listed = listing.read(path.parent)
     there: dict[str, dict[str, Image]] = {}
     seen: list[Any] = []
