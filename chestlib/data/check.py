@@ -57,6 +57,7 @@ class CheckReport:
             "patients": len({record.patient for record in records if record.patient}),
             "findings": {finding: boxes[i] for i, finding in enumerate(findings, start=1)},
             "patient_overlap": {"train_test": len(self.data.shared_patients) if self.data else 0},
+            "notes": list(self.data.notes) if self.data else [],
             "problems": [asdict(problem) for problem in self.problems],
         }
 
@@ -77,9 +78,9 @@ class CheckReport:
 def check(folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None) -> CheckReport:
     """Check every record and decode every image of a data set.
 
-    Errors: records, boxes and findings that are not of the format, boxes out of the image, duplicate records, images
-    that can't be decoded or have the same bytes as another. Warnings: missing images, the same box twice under the
-    same finding.
+    Errors: records, boxes and findings that are not of the format, boxes out of the image by more than rounding
+    explains (0.01 pixels), duplicate records, images that can't be decoded or have the same bytes as another.
+    Warnings: missing images, the same box twice under the same finding.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,11 +107,7 @@ def convert(
     reading.finish()
     parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
     parts = {part: records for part, records in parts.items() if records}
-    files: dict[str, str | Path] = {}
-    for name, content in WRITERS[to](parts, reading.names):
-        if name in files:  # as those of 1.png and 1.jpg
-            raise ChestlibError(f"{name}: two images would share this file; rename one of them")
-        files[name] = content
+    files = _rendered(WRITERS[to](parts, reading.names))
     if out.suffix == ".json":
         if len(parts) != 1 or to not in ("coco", "chestx-det10"):
             raise ChestlibError(f"{out}: one file holds one part as coco or chestx-det10; give a folder")
@@ -124,6 +120,15 @@ def convert(
     assumed = sum(record.path is None and record.size is None for record in data.records)
     notes = [*data.notes, *(yolo.validation_notes(parts) if to == "yolo" else ())]
     return Conversion(out, to, len(data.records), boxes, data.missing, assumed, tuple(notes))
+
+
+def _rendered(contents: Iterable[tuple[str, str | Path]]) -> dict[str, str | Path]:
+    files: dict[str, str | Path] = {}
+    for name, content in contents:
+        if name in files:  # as those of 1.png and 1.jpg
+            raise ChestlibError(f"{name}: two images would share this file; rename one of them")
+        files[name] = content
+    return files
 
 
 def _measured(record: Record) -> Record:

@@ -112,8 +112,17 @@ def open_data(
 ) -> DataFolder:
     """Open a data set: ChestX-Det10 in any of its archives' layouts, the phantom, or your own COCO or YOLO data.
 
+    Images are found by the end of their path at any depth, links to folders included, whatever system wrote the path;
+    where only one image has the stem, also under another suffix. Files without a suffix, or with an unknown one, are
+    images if their content is. The last folder or file name that says train, val, valid, validation, dev, test, tests,
+    testing, eval or evaluation names the part. JSON files of another kind are passed over.
+
     Patients come from `patients.csv` (file_name, patient), from `nih-names/` (the same annotations under NIH
-    file names) or from file names that are NIH's own.
+    file names), from file names that are NIH's own, or from folders named as CheXpert's (patient00001) and
+    MIMIC-CXR's (p10000032).
+
+    Boxes that leave their image by rounding are clipped. COCO boxes marked iscrowd are boxes; a polygon in YOLO labels
+    is read as its bounding box, and a confidence there is left out; the notes count them.
 
     Parameters
     ----------
@@ -155,7 +164,7 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
     names = tuple(reading.names)
     listed = [record for records in parts.values() for record in records]
     if listed and not any(record.path for record in listed):
-        notes.append(f"no image of theirs is below {folder}")
+        notes.append(f"none of the {len(listed)} images was found below {folder}")
     patients = _patients(root, folder, parts, reading)
     for part, records in parts.items():
         patient = {r.file_name: patients.get(same(r.file_name), patient_of(r.file_name)) for r in records}

@@ -46,6 +46,7 @@ def steps_of(path: str) -> list[str]:
     """List the steps of a path of any system, without drive, root, and steps up."""
     path = path.replace("\\", "/")
     path = path.partition("?d=")[2] or path  # Label Studio's address of a local file
+    path = path.partition("?")[0] if "://" in path else path
     path = re.sub(r"^[a-z][a-z0-9+.-]*:", "", path, flags=re.IGNORECASE)
     return [step for step in path.split("/") if step not in ("", ".", "..")]
 
@@ -84,6 +85,16 @@ def suffixless(name: str) -> str:
 Key = tuple[str, ...]
 Rule = Callable[[Sequence[str]], Key]
 """What is compared of the last steps of a path."""
+
+
+def descend(folder: Path, steps: Iterable[str]) -> Path | None:
+    """Go down from a folder by steps that may be spelled otherwise; None if one of them is not there."""
+    for step in steps:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        if not (found := [path for path in inside if same(path.name) == same(step)]):
+            return None
+        folder = found[0]
+    return folder
 
 
 def _spelled(steps: Sequence[str]) -> Key:

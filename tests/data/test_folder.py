@@ -119,6 +119,20 @@ def test_phantom_that_is_not_whole(tmp_path):
     assert open_data(tmp_path).synthetic
 
 
+def test_where_was_looked_is_told_when_no_image_is_there(tmp_path):
+    data_set(tmp_path)
+    for part in ("train", "test"):
+        shutil.rmtree(tmp_path / f"{part}_data")
+    assert open_data(tmp_path).notes == (f"none of the 4 images was found below {tmp_path}",)
+
+
+def test_patients_are_known_by_any_spelling_of_the_name_and_gaps_are_told(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps([item("a/Mu\u0308ller.png"), item("b.png"), item("c.png")]))
+    (tmp_path / "patients.csv").write_text("patient;file_name\np;A\\M\u00fcller.PNG\nq;b.png\n")
+    data = open_data(tmp_path)
+    assert [r.patient for r in data.train] == ["p", "q", ""] and "1 of 3 images have no patient listed" in data.notes
+
+
 def test_real_data(real, real_missing):
     data = open_data(real)
     assert (len(data.train), len(data.test), data.missing) == (3001, 542, real_missing)

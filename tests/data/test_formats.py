@@ -250,6 +250,7 @@ def test_classes_in_every_form(tmp_path, names):
         "train: ..\\a\\images\\",
         "train: C:\\Users\\me\\scans\\a\\images",
         "train: D:/scans/a/images",
+        "train: D:/Scans/A/Images",
         "train: //server/share/a/images",
         "path: C:\\Users\\me\\scans\ntrain: a\\images",
         "path: /kaggle/working/scans\ntrain: a/images",

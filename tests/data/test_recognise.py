@@ -82,6 +82,7 @@ def test_a_coco_file_is_the_part_that_its_path_names(tmp_path, file, part):
         (["x/1.png"], "\\\\server\\share\\1.png", "x/1.png"),
         (["x/1.png"], "file:///home/me/1.png", "x/1.png"),
         (["x/1.png"], "s3://bucket/scans/1.png", "x/1.png"),
+        (["x/1.png"], "https://host/scans/1.png?key=a/b", "x/1.png"),
         (["x/a 1.png"], "/data/local-files/?d=scans/a%201.png", "x/a 1.png"),
         (["x/1.png"], "../../1.png", "x/1.png"),
         (["x/1.png"], "1.jpg", "x/1.png"),
@@ -201,6 +202,15 @@ def test_official_annotations_wherever_their_images_lie(tmp_path, annotations, p
         "train": [tmp_path / pictures.format("train") / name for name in ("0.png", "1.png")],
         "test": [tmp_path / pictures.format("test") / "2.png"],
     }
+
+
+def test_an_official_validation_part_joins_train(tmp_path):
+    for part in ("train", "val", "test"):
+        (tmp_path / f"{part}.json").write_text(json.dumps([{"file_name": f"{part}.png", "syms": [], "boxes": []}]))
+    touch(tmp_path, "train_data/train.png", "val_data/val.png", "test_data/test.png")
+    data = open_data(tmp_path)
+    assert [r.file_name for r in data.train] == ["train.png", "val.png"] and not data.missing and len(data.test) == 1
+    assert data.notes == ("1 images of the validation part joined to train; splits draw their own",)
 
 
 @pytest.mark.parametrize(

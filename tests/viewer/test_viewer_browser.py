@@ -1,6 +1,7 @@
 """The viewer in a real browser: in a page from disk and in a real JupyterLab, with every remote request refused."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -99,6 +100,19 @@ def test_boxes_thresholds_and_layers(page, tmp_path):
     assert text(page, ".bv-table") == "No box passes the settings above."
     keys(page, "4", "d", "t")
     assert text(page, ".bv-table") == "Effusion\ntruth\n–"
+
+
+def test_findings_of_one_s_own_have_names_colours_and_as_many_keys_as_there_are(page, tmp_path):
+    names = ("Scar", *(f"Finding {i}" for i in range(2, 12)), "Mass")
+    truth = Record("own.png", [[100, 100, 300, 300], [400, 400, 500, 500]], [1, 12], names=names)
+    show(page, tmp_path, BoxViewer([ramp(256, 256)], [truth]))
+    assert page.locator(".bv-row .bv-name, .bv-row").first.inner_text().startswith("Scar")
+    toggles = page.get_by_role("button").filter(has_text=re.compile("^(Scar|Finding|Mass)"))
+    assert toggles.all_inner_texts()[-2:] == ["Finding 11", "Mass\n1"] and toggles.count() == 12
+    toggles.last.click()
+    assert page.locator(".bv-row").count() == 1
+    keys(page, "1")
+    assert text(page, ".bv-table") == "No box passes the settings above."
 
 
 def test_images_and_filters(page, tmp_path):

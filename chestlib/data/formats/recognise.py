@@ -79,11 +79,8 @@ def _official(folder: Path, reading: Reading, by_name: bool = False) -> Found | 
     parts = {
         part: official.read(paths[part], reading) if part in paths else [] for part in {**dict.fromkeys(PARTS), **paths}
     }
-    for base in dict.fromkeys((root, folder)):
-        if any(record.path is None for records in parts.values() for record in records):
-            places = Places(base, lambda part, r: [path.parent / f"{part}_data" for path in (_origin(r), root / "x")])
-            parts = places.complete(parts, reading)
-    return root, "chestx-det10", parts
+    places = Places(folder, lambda part, r: (_origin(r).parent / f"{part}_data", root / f"{part}_data", root))
+    return root, "chestx-det10", places.complete(parts, reading)
 
 
 def _home(path: Path, folder: Path) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from chestlib.data import images, splits
 from chestlib.data.annotations import DECIMALS, Parts, Reading, Record, images_in
 from chestlib.data.boxes import number_in
 from chestlib.data.formats import listing
-from chestlib.data.places import steps_of, suffixless
+from chestlib.data.places import descend, steps_of, suffixless, unshared
 from chestlib.errors import ChestlibError
 from chestlib.files import read_text, walk
 
@@ -113,13 +114,10 @@ def _images(path: Path, base: Any, part: str, said: Any, reading: Reading) -> di
     if len(places) == 1 and not places[0].is_file():
         found = _in_folder(places[0])
     else:  # 1.png may be in several folders
-        paths = [
-            p
-            for place in places
-            for p in (_in_list(place, path) if place.is_file() else (image for _, image in _in_folder(place)))
-        ]
-        top = os.path.commonpath([image.parent for image in paths]) if paths else ""
-        found = [(Path(os.path.relpath(image, top)).as_posix(), image) for image in paths]
+        paths: list[Path] = []
+        for place in places:
+            paths += _in_list(place, path) if place.is_file() else [image for _, image in _in_folder(place)]
+        found = list(zip(unshared([os.path.abspath(image) for image in paths]), paths, strict=True))
     by_stem: dict[str, Image] = {}
     for name, image in found:
         if by_stem.setdefault(suffixless(name), (name, image))[1] != image and image.exists():
@@ -133,7 +131,8 @@ def _place(path: Path, base: Any, said: str) -> Path | None:
     steps = [*steps_of(base), *steps_of(said)]
     places = [path.parent / base / said, path.parent / said] if steps_of(said) else [path.parent]
     places += [path.parent.joinpath(*steps[i:]) for i in range(len(steps))]
-    return next(filter(_is_place, places), None)
+    spelled = (place for i in range(len(steps)) if (place := descend(path.parent, steps[i:])))
+    return next(filter(_is_place, chain(places, spelled)), None)
 
 
 def _is_place(path: Path) -> bool:  # what is asked of os is false for what is no path at all

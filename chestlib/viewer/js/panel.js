@@ -24,7 +24,8 @@ export class Panel {
     const { has } = study;
     const sample = /** @type {Style} */ ({ colour: "#c9d3e0", line: "solid" });
     this.#findings = study.findings.map(
-      (finding, i) => new Toggle(finding.name, FINDING_KEYS[i], swatch(finding), () => toggleFinding(finding.name)),
+      (finding, i) =>
+        new Toggle(finding.name, FINDING_KEYS[i] ?? "", swatch(finding), () => toggleFinding(finding.name)),
     );
     if (has.truth) this.#layers.truth = new Toggle("Truth", "t", swatch(sample, "truth"), commands.truth);
     if (has.detections) this.#layers.detections = new Toggle("Detections", "d", swatch(sample), commands.detections);
@@ -115,11 +116,11 @@ class Toggle {
     this.#key = key.toUpperCase();
     this.element = h(
       "button.bv-toggle",
-      { type: "button", "aria-keyshortcuts": key, onclick: () => clicked() },
+      { type: "button", "aria-keyshortcuts": key || null, onclick: () => clicked() },
       sample,
       h("span.bv-text", text),
       this.#count,
-      h("span.bv-key", this.#key),
+      ...(key ? [h("span.bv-key", this.#key)] : []),
     );
   }
 
@@ -131,7 +132,7 @@ class Toggle {
   /** @param {string} says @param {boolean} absent nothing of it in this image */
   describe(says, absent) {
     this.element.classList.toggle("bv-absent", absent);
-    this.element.title = `${says} (${this.#key})`;
+    this.element.title = this.#key ? `${says} (${this.#key})` : says;
     this.element.setAttribute("aria-label", this.element.title);
   }
 }
