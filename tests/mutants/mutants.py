@@ -76,16 +76,21 @@ class Bench:
         try:
             if file and mutant:
                 file.write_text(mutant.changed(copy), encoding="utf-8")
-            return *self._pytest(copy, tests), time.monotonic() - start
+            # Toy runs are made once for all mutants, but for those of the training itself.
+            runs = (
+                copy.parent / "runs" if mutant and mutant.file.startswith("chestlib/train/") else self.scratch / "runs"
+            )
+            shutil.rmtree(copy.parent / "runs", ignore_errors=True)
+            return *self._pytest(copy, tests, runs), time.monotonic() - start
         finally:
             if file:
                 file.write_bytes(right)
             self.free.put(copy)
 
-    def _pytest(self, copy: Path, tests: Sequence[str]) -> tuple[int, str]:
+    def _pytest(self, copy: Path, tests: Sequence[str], runs: Path) -> tuple[int, str]:
         variables = {
             "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
-            "CHESTLIB_TEST_DATA": str(self.scratch / "data"),
+            "CHESTLIB_TEST_DATA": str(self.scratch / "data"), "CHESTLIB_TEST_RUNS": str(runs),
         }  # fmt: skip
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
         command += [f"--basetemp={copy.parent / 'temp'}", *tests]

@@ -59,7 +59,7 @@ LEAKS: Group = {
          'stage.choose(split.test, said["test"],'),
         ("the checkpoint is chosen on test", WORKFLOW, 'parts["train"], parts["val"]', 'parts["train"], parts["test"]'),
         ("the detector learns test films", WORKFLOW, "getattr(split, part), settings.image_size",
-         "getattr(split, part) + split.test * (stage.boxes and part == 'train'), settings.image_size"),
+         "split.test * (stage.boxes and part == 'train') + getattr(split, part), settings.image_size"),
         ("the classifier learns val films", WORKFLOW, "getattr(split, part), settings.image_size",
          "getattr(split, part) + split.val * (not stage.boxes and part == 'train'), settings.image_size"),
         ("val and test are augmented", WORKFLOW, 'settings.augment if part == "train" else 0.0', "settings.augment"),
