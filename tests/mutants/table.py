@@ -75,9 +75,9 @@ LEAKS: Group = {
 
 OLD_RUNS: Group = {
     "tests/train/test_run.py": [
-        ("a finished run is taken whatever it is of", WORKFLOW, "        run.require_same(**of)\n", ""),
+        ("a finished run is taken whatever it is of", WORKFLOW, "        run.require_same(of)\n", ""),
         ("a run is scored against any truth", RUN,
-         "        run.require_same(identity=identify(split, run.cache)._asdict())\n", ""),
+         "        run.require_same(of, \"it can be scored on its own data alone\")\n", ""),
         ("what was tuned serves any data", RUN, 'differences(about, {"identity"', 'differences(about, {} and {"identity"'),
     ],
     "tests/course/test_lesson.py::test_runs_are_found_by_what_they_depend_on": [
