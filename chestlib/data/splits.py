@@ -64,8 +64,8 @@ class Split:
             known = {record.file_name: record for record in _present(records)}
             if lost := [name for name in state[part] if name not in known]:
                 gone = lost[0] in {record.file_name for record in records}
-                where = "its image is missing, complete the data" if gone else "not in the data; other data?"
-                raise ChestlibError(f"{lost[0]}: is in the split, as {len(lost)} images in all, but {where}")
+                where = "; its image is missing, complete the data" if gone else " but not in the data; other data?"
+                raise ChestlibError(f"{lost[0]}: is in the split{where} ({len(lost)} images in all)")
             parts[part] = [known[name] for name in state[part]]
         return cls(state["name"], state["seed"], **parts)
 
@@ -156,7 +156,7 @@ def require_trainable(
         if len(records) < size or normal < needed[0] or diseased < needed[1]:
             need = f"{size} images, " if size > sum(needed) else ""
             need += f"{needed[0]} normal and {needed[1]} diseased"
-            verb = {"train": "train", "val": "choose a threshold, and it is drawn from train", "test": "score"}[part]
+            verb = {"train": "train", "val": "choose thresholds on, drawn from train", "test": "score"}[part]
             raise TooSmall(
                 f"{where}: {normal} normal and {diseased} diseased images are present for the {part} part, too few to "
                 f"{verb} (at least {need}); {_remedy(normal < needed[0], missing)}"

@@ -1,7 +1,8 @@
 """Average precision as COCO defines it: over IoU .50 to .95, at .50 and .75, by box size and per finding.
 
 Equal to pycocotools (tests compare them): 101-point interpolation, at most 100 detections per image and finding, true
-boxes outside a size range neither asked for nor counted against. A finding without a true box has no value.
+boxes outside a size range neither asked for nor counted against. A finding without a true box has no value. Every box
+is one to find, COCO's crowds too; sizes are those of boxes, not `area`; coordinates and scores are float32.
 
 Source: Lin et al., "Microsoft COCO", 2014; cocoeval.py in github.com/cocodataset/cocoapi.
 """

@@ -126,7 +126,7 @@ def drawn(source: Source, boxes: list[tuple[list[float], str, str, bool]], side:
     small = _eight_bit(_shrink(image, side))
     scale = small.shape[1] / image.shape[2]
     picture = Image.fromarray(small).convert("RGB")
-    pen, font = ImageDraw.Draw(picture, "RGBA"), ImageFont.load_default(11)
+    pen, font = ImageDraw.Draw(picture, "RGBA"), _font(all(text.isascii() for _, text, _, _ in boxes))
     for box, text, colour, filled in boxes:
         corners = [round(v * scale) for v in box]
         pen.rectangle(corners, fill=f"{colour}28" if filled else None, outline=colour, width=1 if filled else 2)
@@ -134,6 +134,15 @@ def drawn(source: Source, boxes: list[tuple[list[float], str, str, bool]], side:
         pen.rectangle([left, top, left + font.getlength(text) + 5, top + 13], fill="#0b0e12" if filled else colour)
         pen.text((left + 3, top), text, fill=colour if filled else "#0b0e12", font=font)
     return picture
+
+
+def _font(ascii_only: bool) -> Any:
+    """Give Pillow's own font, or matplotlib's for names that it has no letters for."""
+    if ascii_only:
+        return ImageFont.load_default(11)
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 10)
 
 
 def png(picture: Image.Image) -> bytes:

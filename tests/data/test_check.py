@@ -46,6 +46,7 @@ def test_sound(folder):
         "patients": 2,
         "findings": {finding: 4 * (finding == "Mass") for finding in FINDINGS},
         "patient_overlap": {"train_test": 1},
+        "notes": [],
         "problems": [],
     }
     assert "0 errors, 0 warnings" in str(report)
@@ -58,7 +59,10 @@ def test_sound(folder):
         ({"boxes": [[-1, 0, 40, 40]]}, "b.png: Mass: box [-1, 0, 40, 40] leaves the image of 40 x 40"),
         ({"boxes": [[30, 0, 20, 40]]}, "b.png: Mass: box [30, 0, 20, 40] is swapped; expected x2 > x1 and y2 > y1"),
         ({"boxes": [[30, 0, 30, 40]]}, "b.png: Mass: box [30, 0, 30, 40] is empty; expected x2 > x1 and y2 > y1"),
-        ({"syms": ["Tumour"]}, f"b.png: unknown finding 'Tumour'; known are {', '.join(FINDINGS)}"),
+        (
+            {"syms": ["Tumour"]},
+            f"b.png: unknown finding 'Tumour'; known are {', '.join(FINDINGS)}; name your own in findings.txt",
+        ),
         ({"syms": []}, "b.png: 0 findings but 1 boxes"),
         ({"file_name": "a.png"}, "a.png: is listed before; keep one record an image"),
     ],
