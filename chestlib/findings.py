@@ -24,6 +24,8 @@ FINDINGS: tuple[str, ...] = (
 """Alphabetical, as in the official annotation files."""
 
 BACKGROUND = 0
+N_CLASSES = len(FINDINGS) + 1
+"""Classes of a detector of the ten: they and the background."""
 ID: dict[str, int] = {name: i for i, name in enumerate(FINDINGS, start=1)}
 """Finding to id, 1..10."""
 

@@ -47,9 +47,11 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
        {"settings": replace(getattr(FULL, stage), seed=7, batch_size=3), "resume": True, "devices": 2, "num_nodes": 3,
         "resamples": FULL.resamples, "run": Path("run"), **OPENED})
       for stage in ("classifier", "detector")),
-    ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json", "--run", "detector", "--findings", "own.txt"],
+    ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json", "--run", "detector"],
      ["cli.examined.open_data", "metrics.evaluate"],
-     {"bootstrap": 7, "thresholds": dict.fromkeys(FINDINGS, 0.25), **OPENED}),
+     {"bootstrap": 7, "thresholds": dict.fromkeys(FINDINGS, 0.25), "findings": FINDINGS}),
+    ("evaluate own", ["DATA", "said.json", "--findings", "own.txt"],
+     ["cli.examined.open_data", "metrics.evaluate"], {"thresholds": None, **OPENED}),
     ("view", ["DATA", "--out", "page.html", "--first", "3", "--findings", "own.txt"],
      ["data.open_data", "viewer.BoxViewer.to_html"], {"path": Path("page.html"), "self": 3, **OPENED}),
     ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"], ["predict.TwoStage", "predict.predict"],

@@ -107,7 +107,7 @@ def test_one_finding_is_enough_and_others_are_refused_by_name(place: Path) -> No
     [
         (b"", "holds no finding"),
         (b"Scar\nscar\n", "line 2: scar is named before"),
-        (b"\xff\xfe", "not readable as text"),
+        (b"Sc\x01ar\n", "line 1 is no name of a finding"),
     ],
 )
 def test_a_list_of_findings_that_is_none_is_refused(place: Path, text: bytes, says: str) -> None:

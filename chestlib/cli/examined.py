@@ -43,22 +43,26 @@ def examined(truth: Path, predictions: Path, run: Path | None, names: tuple[str,
     records = data.test if truth.is_dir() else data.records
     if own:
         records = scored_records(Run(predictions), data if truth.is_dir() else records)
-    found = read_predictions(predictions, records, data.categories_of(records))
+    try:
+        found = read_predictions(predictions, records, data.categories_of(records))
+    except ChestlibError as error:
+        drawn = [note for note in data.notes if "drawn as test" in note]
+        raise (ChestlibError(f"{error} ({truth}: {drawn[0]})") if drawn else error) from None
+    for note in data.notes:
+        if "was found below" not in note:  # of images, which are not asked for here
+            errors.print(f"{truth}: {note}", markup=False)
     return records, found, thresholds or None, source
 
 
 def _opened(truth: Path, names: tuple[str, ...] | None, source: Path | None, known: tuple[str, ...]) -> DataFolder:
-    """Open a truth with the findings that are `known` to the source of thresholds, and tell what was decided."""
+    """Open a truth with the findings that are `known` to the source of thresholds."""
     said = names or findings_of(truth)
     if known and (names or said != FINDINGS) and {*said} != {*known}:
         raise ChestlibError(f"{source}: finds {', '.join(known)}; the truth names {', '.join(said)}")
     try:
-        data = open_data(truth, findings=known or said, draw=truth.is_dir())
+        return open_data(truth, findings=known or said, draw=truth.is_dir())
     except ChestlibError as error:
         raise (ChestlibError(f"{error} (of {source})") if known else error) from None
-    for note in data.notes:
-        errors.print(f"{truth}: {note}", markup=False)
-    return data
 
 
 def classified(truth: Path, run: Path, bootstrap: int, names: tuple[str, ...] | None) -> dict[str, Any] | None:

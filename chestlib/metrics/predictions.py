@@ -1,4 +1,20 @@
-"""Read predictions for the images of a truth, in whichever form they come."""
+"""Read predictions for the images of a truth, in whichever form they come.
+
+- chestlib's `predictions.jsonl`, of :func:`chestlib.predict.predict`: a line an image, {"file", "detections":
+  [{"finding", "box", "score"}], "error"}; or a list of such objects. One with an error counts as not predicted.
+- chestlib's `predictions.json` of a run: its test part. A folder that holds either is read as that file.
+- One JSON object: file name to the challenge's list of {finding: [x1, y1, x2, y2, score]}.
+- The challenge's folder: such a list in STEM.json for each image; an empty file means no detections.
+- COCO results (also of ultralytics, mmdetection, torchvision's references): a list of {"image_id", "category_id",
+  "bbox": [x, y, width, height], "score"}. Images are those that a "file_name" in every row
+  says; else ids are those of a COCO truth; else file names or stems, the number in the file name (36199.png), or the
+  place in the truth, counted from 1. Categories are those of a COCO truth, else counted from 1 in the order of the
+  findings, or from 0 if there is a 0. Or a COCO document with scores.
+- torchvision's {"boxes" xyxy, "labels" as category ids, "scores"}, and mmdetection's {"bboxes", "labels" from 0,
+  "scores"}: one an image id or file name in an object, with "image_id" or "file" in a list, or one STEM.json an image.
+- ultralytics' STEM.json, a list of {"name", "class", "confidence", "box": {"x1", …}}, or STEM.txt (`save_txt` with
+  `save_conf`), a folder of either.
+"""
 
 from __future__ import annotations
 
@@ -60,19 +76,7 @@ def noted_thresholds(path: Path) -> dict[str, float]:
 def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[Any, str] | None = None) -> Found:
     """Read predictions; the form is told from the content.
 
-    - chestlib's `predictions.jsonl`, of :func:`chestlib.predict.predict`: a line an image, {"file", "detections":
-      [{"finding", "box", "score"}], "error"}; or a list of such objects. One with an error counts as not predicted.
-    - chestlib's `predictions.json` of a run: its test part. A folder that holds either is read as that file.
-    - One JSON object: file name to the challenge's list of {finding: [x1, y1, x2, y2, score]}.
-    - The challenge's folder: such a list in STEM.json for each image; an empty file means no detections.
-    - COCO results (also of ultralytics, mmdetection, torchvision's references): a list of {"image_id", "category_id",
-      "bbox": [x, y, width, height], "score"}. Ids are those of a COCO truth; else images are named by file name or
-      stem, by the number in the file name (36199.png), or by their place in the truth, counted from 1, and categories
-      are counted from 1 in the order of the findings, or from 0 if there is a 0. Or a COCO document with scores.
-    - torchvision's {"boxes" xyxy, "labels" as category ids, "scores"}, and mmdetection's {"bboxes", "labels" from 0,
-      "scores"}: one a file name in an object, with "image_id" or "file" in a list, or one STEM.json an image.
-    - ultralytics' STEM.json, a list of {"name", "class", "confidence", "box": {"x1", …}}, or STEM.txt (`save_txt` with
-      `save_conf`), a folder of either.
+    The forms stand at the top of this module.
 
     Parameters
     ----------
@@ -95,13 +99,8 @@ def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[An
         For an unreadable file, another form, an image that the truth lacks, an unknown finding, a swapped or
         non-finite box, or a score outside [0, 1]; the line names the file and the image.
     """
-    path = Path(path)
-    for name in ("predictions.json", "predictions.jsonl", "preds", "labels"):
-        if (path / name).exists() and (path.is_dir() or name.startswith("predictions")):
-            path = path / name
     key, found, left = Key(truth, categories or {}), Found(), Counter[str]()
-    if path.is_dir() and len(only := list(path.glob("*.json"))) == 1 and key.image(only[0].stem) not in key.files:
-        path = only[0]  # mmdetection's results.bbox.json
+    path = _inside(Path(path), key)
     try:
         parse, lists = _recognise(path, key)
     except ChestlibError as error:
@@ -124,6 +123,16 @@ def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[An
         )
     found.notes += [*key.all_notes(), *(f"{what}: {n}" for what, n in left.items())]
     return found
+
+
+def _inside(path: Path, key: Key) -> Path:
+    """Find what counts in the folder that a tool wrote."""
+    for name in ("predictions.json", "predictions.jsonl", "preds", "labels"):
+        if (path / name).exists():
+            path = path / name
+    if path.is_dir() and len(only := list(path.glob("*.json"))) == 1 and key.image(only[0].stem) not in key.files:
+        return only[0]  # mmdetection's results.bbox.json
+    return path
 
 
 def _sound(rows: Rows, names: tuple[str, ...], left: Counter[str]) -> Detections:

@@ -161,7 +161,7 @@ def test_a_loss_that_is_no_number_names_its_images(
 
 def test_too_little_data_is_told_with_its_counts(small: DataFolder, tmp_path: Path) -> None:
     few = DataFolder(small.root, small.train[:9], small.test[:1], True)
-    with pytest.raises(splits.TooSmall, match="complete the data"):
+    with pytest.raises(splits.TooSmall, match="add films"):
         train_stage(few, Run(tmp_path / "run"), SMALL_RCNN)
     assert not (tmp_path / "run").exists()
 
@@ -295,4 +295,4 @@ def test_the_real_files_are_read_and_found_too_few(real: Path, real_missing: int
     split = splits.default(data.train, data.test)
     assert split.name == "patient-clean"
     with pytest.raises(splits.TooSmall, match="chestlib fetch"):
-        splits.require_trainable(split, data.root)
+        splits.require_trainable(split, data.root, missing=data.missing)

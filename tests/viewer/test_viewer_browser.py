@@ -110,6 +110,7 @@ def test_findings_of_one_s_own_have_names_colours_and_as_many_keys_as_there_are(
     toggles = page.get_by_role("button").filter(has_text=re.compile("^(Scar|Finding|Mass)"))
     assert toggles.all_inner_texts()[-2:] == ["Finding 11", "Mass\n1"] and toggles.count() == 12
     toggles.last.click()
+    settle(page)
     assert page.locator(".bv-row").count() == 1
     keys(page, "1")
     assert text(page, ".bv-table") == "No box passes the settings above."
