@@ -36,7 +36,7 @@ class DataFolder:
     synthetic : bool
         True for the phantom.
     layout : str
-        "chestx-det10", "coco", "yolo" or "challenge".
+        "chestx-det10", "coco", "yolo", "challenge", "nih" or "tables".
     notes : tuple of str
         What was decided in reading: parts joined or drawn, boxes dropped.
     findings : tuple of str
@@ -76,7 +76,9 @@ class DataFolder:
             return "the chestlib phantom: drawn, not measured"
         if self.layout == "chestx-det10":
             return "ChestX-Det10: Liu, Lian, Yu, arXiv:2006.10550, on images of NIH ChestX-ray14"
-        return f"your own data, in {self.layout} format"
+        if self.layout == "nih":
+            return "NIH ChestX-ray14 (NIH Clinical Center): Wang et al., CVPR 2017, arXiv:1705.02315"
+        return f"your own data, in {self.layout} format".replace("tables format", "CSV tables")
 
     def __repr__(self) -> str:
         summaries = [summary(self.train), summary(self.test)]
@@ -100,7 +102,7 @@ def summary(records: Iterable[Record]) -> dict[str, int | str]:
     return {
         "images listed": len(records),
         "images present": sum(record.path is not None for record in records),
-        "images without finding": sum(not record.diseased for record in records),
+        "images without finding": sum(record.normal for record in records),
         "patients": len({record.patient for record in records if record.patient}) or "unknown",
         "boxes": boxes.total(),
         **{f"  {finding}": boxes[i] for i, finding in enumerate(records[0].names if records else FINDINGS, start=1)},
@@ -108,9 +110,14 @@ def summary(records: Iterable[Record]) -> dict[str, int | str]:
 
 
 def open_data(
-    folder: Path, others: str | None = None, findings: Sequence[str] | None = None, draw: bool = True
+    folder: Path,
+    others: str | None = None,
+    findings: Sequence[str] | None = None,
+    draw: bool = True,
+    mapping: Mapping[str, str] | None = None,
+    frame: int | None = None,
 ) -> DataFolder:
-    """Open a data set: ChestX-Det10 in any of its archives' layouts, the phantom, or your own COCO or YOLO data.
+    """Open a data set: ChestX-Det10 in any of its archives' layouts, the phantom, or your own COCO, YOLO or CSV data.
 
     Images are found by the end of their path at any depth, links to folders included, whatever system wrote the path;
     where only one image has the stem, also under another suffix. Files without a suffix, or with an unknown one, are
@@ -124,23 +131,31 @@ def open_data(
     Boxes that leave their image by rounding are clipped. COCO boxes marked iscrowd are boxes; a polygon in YOLO labels
     is read as its bounding box, and a confidence there is left out; the notes count them.
 
+    CSV tables of rows image, finding, box are those of NIH ChestX-ray14 (`BBox_List_2017.csv`, with the labels of
+    `Data_Entry_2017*.csv`), of VinDr-CXR, of RSNA, and others whose columns have usual names.
+
     Parameters
     ----------
     folder : Path
         The data set, also one or two levels deeper; or one annotation file of it.
     others : str, optional
-        "drop" leaves out boxes of other findings and says so in the notes; else they are an error.
+        "drop" leaves out boxes of other findings, "keep" adds those findings; else they are an error. The notes count.
     findings : sequence of str, optional
         The findings of your own data, in the order of their ids; default: `findings.txt` in the folder, or the ten.
     draw : bool
         Draw a test part where the data has none; False leaves all in train.
+    mapping : mapping, optional
+        Finding in the files to the known one that it is read as: {"Infiltrate": "Consolidation"}. The notes count.
+    frame : int, optional
+        Side in pixels of the square that boxes of CSV tables are measured in; default: what the table says, 1024 for
+        NIH's boxes, else the image's own pixels.
 
     Raises
     ------
     ChestlibError
-        If the folder is missing or holds no data set, or a file of it is broken.
+        If the folder is missing or holds no data set, a file of it is broken, or a box leaves its frame.
     """
-    reading = Reading(others, findings or findings_of(folder))
+    reading = Reading(others, findings or findings_of(folder), mapping, frame)
     data = scan(folder, reading)
     reading.finish()
     if data.layout == "chestx-det10" or data.test or not draw:
@@ -157,7 +172,7 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
         raise ChestlibError(f"{folder}: no such file or folder; give a data folder")
     found = find(folder, reading)
     if not found:
-        expected = "expected train.json and test.json, or COCO or YOLO files"
+        expected = "expected train.json and test.json, COCO or YOLO files, or CSV tables of boxes"
         raise ChestlibError(f"{folder}: no data set here; {expected}{passed_over(folder)}")
     root, layout, parts = found
     parts, notes = _train_and_test(parts, reading)
@@ -168,13 +183,12 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
     patients = _patients(root, folder, parts, reading)
     for part, records in parts.items():
         patient = {r.file_name: patients.get(same(r.file_name), patient_of(r.file_name)) for r in records}
-        parts[part] = [replace(r, patient=patient[r.file_name], names=names) for r in records]
+        parts[part] = [replace(r, patient=patient[r.file_name] or r.patient, names=names) for r in records]
     if patients and (unknown := sum(same(record.file_name) not in patients for record in listed)):
         notes.append(f"{unknown} of {len(listed)} images have no patient listed")
     notes = [*reading.notes, *notes]
-    return DataFolder(
-        root, parts["train"], parts["test"], (root / PHANTOM).exists(), layout, tuple(notes), names, reading.categories
-    )
+    ids = {i: names[known - 1] if (known := reading.known(name)) else name for i, name in reading.categories.items()}
+    return DataFolder(root, parts["train"], parts["test"], (root / PHANTOM).exists(), layout, tuple(notes), names, ids)
 
 
 def _train_and_test(parts: Parts, reading: Reading) -> tuple[Parts, list[str]]:
