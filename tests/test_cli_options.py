@@ -24,18 +24,8 @@ from chestlib.viewer import BoxViewer
 
 FULL = settings.FULL
 OWN = (*FINDINGS, "Scar")
-TYPED = [
-    "--findings",
-    "own.txt",
-    "--others",
-    "drop",
-    "--map",
-    "Infiltrate=Mass, b=Scar",
-    "--map",
-    "c=Mass",
-    "--frame",
-    "9",
-]
+TYPED = ["--findings", "own.txt", "--others", "drop", "--map", "Infiltrate=Mass, b=Scar", "--map", "c=Mass"]
+TYPED += ["--frame", "9"]
 OPENED = {"findings": OWN, "others": "drop", "mapping": {"Infiltrate": "Mass", "b": "Scar", "c": "Mass"}, "frame": 9}
 RUNS = ["film.png", "--classifier", "classifier", "--detector", "detector", "--out", "out"]
 

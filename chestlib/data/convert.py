@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from chestlib.console import Progress
-from chestlib.data import images
+from chestlib.data import annotated, images
 from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.boxes import clip
 from chestlib.data.folder import NIH_SIZE, DataFolder, scan
@@ -153,10 +153,11 @@ def _new_folder(out: Path) -> Iterator[Path]:
 
 
 def _tell_beside(data: DataFolder, folder: Path) -> None:
-    """Write what no format has a place for: patients, findings of one's own, that the films are drawn."""
+    """Write what no format has a place for: patients, own findings, what was looked for, that the films are drawn."""
     if patients := {record.file_name: record.patient for record in data.records if record.patient}:
         write_patients(patients, folder / PATIENTS)
     write_findings(data.findings, folder)
+    annotated.write(data.records, folder)
     if data.synthetic:
         shutil.copy(data.root / PHANTOM, folder)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chestlib.data import splits
+from chestlib.data import annotated, splits
+from chestlib.data.annotated import ANNOTATED
 from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.formats.recognise import PHANTOM, find, passed_over
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, patient_of, read_patients
@@ -128,6 +129,9 @@ def open_data(
     file names), from file names that are NIH's own, or from folders named as CheXpert's (patient00001) and
     MIMIC-CXR's (p10000032).
 
+    Which findings were looked for, and what is known of images without a box, is said by `annotated.csv` (file_name,
+    annotated, diseased) or by tables; else each finding was looked for on each image.
+
     Boxes that leave their image by rounding are clipped. COCO boxes marked iscrowd are boxes; a polygon in YOLO labels
     is read as its bounding box, and a confidence there is left out; the notes count them.
 
@@ -181,12 +185,14 @@ def scan(folder: Path, reading: Reading) -> DataFolder:
     if listed and not any(record.path for record in listed):
         notes.append(f"none of the {len(listed)} images was found below {folder}")
     patients = _patients(root, folder, parts, reading)
+    said = next((annotated.read(p / ANNOTATED, reading) for p in (root, folder) if (p / ANNOTATED).is_file()), {})
     for part, records in parts.items():
         patient = {r.file_name: patients.get(same(r.file_name), patient_of(r.file_name)) for r in records}
-        parts[part] = [replace(r, patient=patient[r.file_name] or r.patient, names=names) for r in records]
+        records = [replace(r, patient=patient[r.file_name] or r.patient, names=names) for r in records]
+        parts[part] = [annotated.complete(record, said) for record in records] if said else records
     if patients and (unknown := sum(same(record.file_name) not in patients for record in listed)):
         notes.append(f"{unknown} of {len(listed)} images have no patient listed")
-    notes = [*reading.notes, *notes]
+    notes = [*reading.notes, *notes, *annotated.note(record for records in parts.values() for record in records)]
     ids = {i: names[known - 1] if (known := reading.known(name)) else name for i, name in reading.categories.items()}
     return DataFolder(root, parts["train"], parts["test"], (root / PHANTOM).exists(), layout, tuple(notes), names, ids)
 

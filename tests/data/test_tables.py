@@ -36,8 +36,10 @@ TABLES = {
     "a,mass,2,4,12,24\nb,No finding,0,0,1,1\na,NODULE,0,0,6,8\n",
     "TensorFlow": "filename,width,height,class,xmin,ymin,xmax,ymax\n"
     "a.png,80,60,Mass,4,4,24,24\na.png,80,60,Nodule,0,0,12,8\nb.png,80,60,normal,,,,\n",
-    "corner and sides": "path;finding;x;y;w;h\nC:\\x\\a.png;Mass;2;4;10;20\nC:\\x\\a.png;Nodule;0;0;6;8\nC:\\x\\b.png;no_finding;;;;\n",
-    "tabs": "File_Name\tLabel\tLeft\tTop\tRight\tBottom\n a.png\tMass\t2\t4\t12\t24\na.png\tNodule\t0\t0\t6\t8\nb.png\tNormal\t\t\t\t\n",
+    "corner and sides": "path;finding;x;y;w;h\n"
+    "C:\\x\\a.png;Mass;2;4;10;20\nC:\\x\\a.png;Nodule;0;0;6;8\nC:\\x\\b.png;no_finding;;;;\n",
+    "tabs": "File_Name\tLabel\tLeft\tTop\tRight\tBottom\n"
+    " a.png\tMass\t2\t4\t12\t24\na.png\tNodule\t0\t0\t6\t8\nb.png\tNormal\t\t\t\t\n",
     "image's own columns": "dicom_id,category_name,x,y,w,h,image_width,image_height\n"
     "a,Mass,20,40,100,200,400,600\na,Nodule,0,0,60,80,400,600\nb,No Finding,,,,,400,600\n",
 }  # fmt: skip
