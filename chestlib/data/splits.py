@@ -205,11 +205,12 @@ def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], 
         groups.setdefault(group, []).append(i)
     members = list(groups.values())
     np.random.default_rng(seed).shuffle(members)
-    # One row a patient: images with each finding, normal images, and images in all.
+    # One row a patient: images with each finding, normal images, those without a box that may not be, images in all.
     names = records[0].names if records else ()
-    held = [r.findings for r in records]
-    flags = np.array([[*(f in own for f in names), r.normal, True] for r, own in zip(records, held, strict=True)], int)
-    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(names) + 2)
+    held = [(r, r.findings) for r in records]
+    rest = [(r.normal, not own and not r.normal, True) for r, own in held]
+    flags = np.array([[*(f in own for f in names), *last] for (_, own), last in zip(held, rest, strict=True)], int)
+    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(names) + 3)
     wanted = np.outer([share, 1 - share], counts.sum(0))
 
     left = np.ones(len(members), bool)
