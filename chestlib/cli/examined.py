@@ -19,14 +19,18 @@ Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
 
 
 def examined(
-    truth: Path, predictions: Path, run: Path | None, findings: Sequence[str] | None = None, **options: Any
+    truth: Path | Sequence[Path],
+    predictions: Path,
+    run: Path | None,
+    findings: Sequence[str] | None = None,
+    **options: Any,
 ) -> Examined:
     """Read a truth and its predictions; the thresholds are those of the run that is given, or of the predictions' own.
 
     Parameters
     ----------
-    truth : Path
-        A data folder, of which the test part is meant, or one annotation file.
+    truth : Path, or a sequence of Path
+        A data folder or several, of which the test part is meant, or one annotation file.
     predictions : Path
         A run, or whatever :func:`chestlib.metrics.read_predictions` reads.
     run : Path, optional
@@ -41,14 +45,20 @@ def examined(
         thresholds = Run(source).require("detector").finding_thresholds()
     elif thresholds := noted_thresholds(predictions):
         source = predictions
-    data = open_data(truth, findings=findings or tuple(thresholds or ()), draw=truth.is_dir(), **options)
-    records = data.test if truth.is_dir() else data.records
+    whole = _whole(truth)
+    data = open_data(truth, findings=findings or tuple(thresholds or ()), draw=whole, **options)
+    records = data.test if whole else data.records
     if own:
-        records = scored_records(Run(predictions), data if truth.is_dir() else records)
+        records = scored_records(Run(predictions), data if whole else records)
     return records, read_predictions(predictions, records, data.categories), thresholds or None, source
 
 
-def classified(truth: Path, run: Path, bootstrap: int, **options: Any) -> dict[str, Any] | None:
+def _whole(truth: Path | Sequence[Path]) -> bool:
+    """Tell a data set, with its parts, from one file."""
+    return all(path.is_dir() for path in ([truth] if isinstance(truth, Path) else truth))
+
+
+def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **options: Any) -> dict[str, Any] | None:
     """Score a run of stage 1 at its threshold; None for anything else.
 
     Returns
@@ -59,8 +69,8 @@ def classified(truth: Path, run: Path, bootstrap: int, **options: Any) -> dict[s
     own = Run(run)
     if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
         return None
-    data = open_data(truth, draw=truth.is_dir(), **options)
-    records = scored_records(own, data if truth.is_dir() else data.records)
+    data = open_data(truth, draw=_whole(truth), **options)
+    records = scored_records(own, data if _whole(truth) else data.records)
     (threshold,) = own.thresholds(lambda point: [point["threshold"]])
     diseased = np.array([record.diseased for record in records])
     try:

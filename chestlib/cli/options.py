@@ -24,6 +24,9 @@ Stage = Enum("Stage", {"classifier": "classifier", "detector": "detector"}, type
 Source = Enum("Source", {"kaggle": "kaggle", "official": "official"}, type=str)  # type: ignore[misc]
 
 DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `phantom` or `fetch` write it).")]
+DataDirs = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Data folder; several are one data set, split by patient.")
+]
 RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
 ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]

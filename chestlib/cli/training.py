@@ -11,7 +11,7 @@ import typer
 
 from chestlib import settings
 from chestlib.cli.options import (
-    DataDir,
+    DataDirs,
     FindingsOption,
     FrameOption,
     JsonOption,
@@ -34,7 +34,7 @@ from chestlib.console import bar, errors
 
 @app.command(epilog=settings.listing("Settings", "tune", "classifier"))
 def tune(
-    folder: DataDir,
+    folders: DataDirs,
     run: RunDir,
     trials: Annotated[int | None, typer.Option(min=1, help="Finished trials the study shall hold.")] = None,
     storage: StorageOption = None,
@@ -56,8 +56,8 @@ def tune(
     from chestlib import train as package
     from chestlib.data import open_data
 
-    data = open_data(folder, **understood(findings, others, mapping, frame))
-    _tell(folder, data.notes)
+    data = open_data(folders, **understood(findings, others, mapping, frame))
+    _tell(folders[0], data.notes)
     fixed = {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
     with bar("tuning") as tell:
         study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
@@ -72,7 +72,7 @@ def tune(
 )
 def train(
     stage: Annotated[Stage, typer.Argument(metavar="STAGE", help="`classifier` or `detector`.")],
-    folder: DataDir,
+    folders: DataDirs,
     run: RunDir,
     profile: ProfileOption = Profile.quick,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
@@ -95,9 +95,10 @@ def train(
 
     plan, own = settings.profile(profile.value), package.Run(run)
     (chosen,) = settings.change(sets or [], replace(getattr(plan, stage.value), seed=seed))
-    data = open_data(folder, **understood(findings, others, mapping, frame))
-    split = splits.default(data.train, data.test, chosen.seed)
-    _tell(folder, [*data.notes, *splits.doubts(split, boxes=stage is Stage.detector)])
+    data = open_data(folders, **understood(findings, others, mapping, frame))
+    boxes = stage is Stage.detector
+    split = splits.default(data.train, data.test, chosen.seed).known(boxes)
+    _tell(folders[0], [*data.notes, *splits.doubts(split, boxes)])
     with bar(f"training {stage.value}") as tell:
         if stage is Stage.classifier and own.tuned_file.is_file():
             (chosen,) = settings.change(sets or [], own.tuned(chosen, identify(split, own.cache)))
@@ -125,7 +126,9 @@ def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
 
 @app.command()
 def evaluate(
-    truth: Annotated[Path, typer.Argument(help="A data folder: its test part; or one annotation file of any format.")],
+    truth: Annotated[
+        list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
+    ],
     predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
     run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
     as_json: JsonOption = False,

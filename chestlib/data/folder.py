@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from chestlib.data import annotated, splits
+from chestlib.data import annotated, joined, splits
 from chestlib.data.annotated import ANNOTATED
 from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.formats.recognise import PHANTOM, find, passed_over
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, patient_of, read_patients
 from chestlib.data.places import same
-from chestlib.data.vocabulary import findings_of
+from chestlib.data.vocabulary import FINDINGS_FILE, findings_of
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 
@@ -44,6 +45,8 @@ class DataFolder:
         What the labels 1, 2, ... are.
     categories : mapping
         The annotation files' own category ids (COCO; YOLO's counted from 1), to names of findings.
+    sources : tuple of str
+        Of the data sets that were opened as one.
     """
 
     root: Path
@@ -54,6 +57,7 @@ class DataFolder:
     notes: tuple[str, ...] = ()
     findings: tuple[str, ...] = FINDINGS
     categories: Mapping[Any, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
 
     @property
     def records(self) -> list[Record]:
@@ -73,6 +77,8 @@ class DataFolder:
     @property
     def source(self) -> str:
         """Whose images and boxes these are."""
+        if self.sources:
+            return "; ".join(self.sources)
         if self.synthetic:
             return "the chestlib phantom: drawn, not measured"
         if self.layout == "chestx-det10":
@@ -111,7 +117,7 @@ def summary(records: Iterable[Record]) -> dict[str, int | str]:
 
 
 def open_data(
-    folder: Path,
+    folder: Path | Sequence[Path],
     others: str | None = None,
     findings: Sequence[str] | None = None,
     draw: bool = True,
@@ -140,8 +146,10 @@ def open_data(
 
     Parameters
     ----------
-    folder : Path
-        The data set, also one or two levels deeper; or one annotation file of it.
+    folder : Path, or a sequence of Path
+        The data set, also one or two levels deeper; or one annotation file of it. Several are opened as one: file names
+        begin with their folder's, films of one patient or of equal bytes are of one patient across them, and each set
+        is annotated for the findings of its own `findings.txt` (ChestX-Det10: the ten) alone.
     others : str, optional
         "drop" leaves out boxes of other findings, "keep" adds those findings; else they are an error. The notes count.
     findings : sequence of str, optional
@@ -159,14 +167,47 @@ def open_data(
     ChestlibError
         If the folder is missing or holds no data set, a file of it is broken, or a box leaves its frame.
     """
-    reading = Reading(others, findings or findings_of(folder), mapping, frame)
-    data = scan(folder, reading)
-    reading.finish()
+    folders = [Path(folder)] if isinstance(folder, str | Path) else list(map(Path, folder))
+    names = tuple(findings or dict.fromkeys(name for own in folders for name in findings_of(own)))
+    opened = []
+    for own in folders:
+        reading = Reading(others, names, mapping, frame)
+        opened.append(scan(own, reading))
+        reading.finish()
+        names = opened[-1].findings
+    data = opened[0] if len(opened) == 1 else _joined(folders, opened)
     if data.layout == "chestx-det10" or data.test or not draw:
         return data
     test, train = splits.draw(data.train, DRAWN_TEST_SHARE, seed=0)
     note = f"one part only: {len(test)} of {len(data.train)} images drawn as test"
     return replace(data, train=train, test=test, notes=(*data.notes, note))
+
+
+def _joined(folders: list[Path], opened: list[DataFolder]) -> DataFolder:
+    """Make one data set of several."""
+    if not opened:
+        raise ChestlibError("no data folder given; give one at least")
+    names, labels = opened[-1].findings, joined.labels(folders)
+    parts: list[list[Record]] = []
+    for own, label, folder in zip(opened, labels, folders, strict=True):
+        # What a set knows by itself: a finding that another one brought was not looked for here.
+        told = (folder / FINDINGS_FILE).is_file() or own.layout == "chestx-det10"
+        known = [i for i, name in enumerate(own.findings, start=1) if not told or name in findings_of(folder)]
+        parts.append(joined.labelled(own.records, label, names, known))
+    parts, copies = joined.clean(parts)
+    notes = [f"{label}: {note}" for own, label in zip(opened, labels, strict=True) for note in own.notes]
+    if copies:
+        notes.append(f"{copies} images are in several of the folders: one patient each")
+    return DataFolder(
+        Path(os.path.commonpath([own.root.resolve() for own in opened])),
+        [r for records, own in zip(parts, opened, strict=True) for r in records[: len(own.train)]],
+        [r for records, own in zip(parts, opened, strict=True) for r in records[len(own.train) :]],
+        any(own.synthetic for own in opened),
+        " + ".join(dict.fromkeys(own.layout for own in opened)),
+        (*notes, *annotated.note(record for records in parts for record in records)),
+        names,
+        sources=tuple(dict.fromkeys(own.source for own in opened)),
+    )
 
 
 def scan(folder: Path, reading: Reading) -> DataFolder:
