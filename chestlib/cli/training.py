@@ -57,7 +57,7 @@ def tune(
     from chestlib.data import open_data
 
     data = open_data(folders, **understood(findings, others, mapping, frame))
-    _tell(folders[0], data.notes)
+    _tell(folders[0] if len(folders) == 1 else data.root, data.notes)
     fixed = {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
     with bar("tuning") as tell:
         study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
@@ -98,7 +98,7 @@ def train(
     data = open_data(folders, **understood(findings, others, mapping, frame))
     boxes = stage is Stage.detector
     split = splits.default(data.train, data.test, chosen.seed).known(boxes)
-    _tell(folders[0], [*data.notes, *splits.doubts(split, boxes)])
+    _tell(folders[0] if len(folders) == 1 else data.root, [*data.notes, *splits.doubts(split, boxes)])
     with bar(f"training {stage.value}") as tell:
         if stage is Stage.classifier and own.tuned_file.is_file():
             (chosen,) = settings.change(sets or [], own.tuned(chosen, identify(split, own.cache)))

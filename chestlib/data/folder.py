@@ -135,8 +135,7 @@ def open_data(
     file names), from file names that are NIH's own, or from folders named as CheXpert's (patient00001) and
     MIMIC-CXR's (p10000032).
 
-    Which findings were looked for, and what is known of images without a box, is said by `annotated.csv` (file_name,
-    annotated, diseased) or by tables; else each finding was looked for on each image.
+    Which findings were looked for is said by `annotated.csv` (file_name, annotated, diseased) or tables; else all were.
 
     Boxes that leave their image by rounding are clipped. COCO boxes marked iscrowd are boxes; a polygon in YOLO labels
     is read as its bounding box, and a confidence there is left out; the notes count them.
@@ -176,8 +175,11 @@ def open_data(
         reading.finish()
         names = opened[-1].findings
     data = opened[0] if len(opened) == 1 else _joined(folders, opened)
-    if data.layout == "chestx-det10" or data.test or not draw:
-        return data
+    return _drawn(data) if draw and not data.test and data.layout != "chestx-det10" else data
+
+
+def _drawn(data: DataFolder) -> DataFolder:
+    """Draw a test part, by patient."""
     test, train = splits.draw(data.train, DRAWN_TEST_SHARE, seed=0)
     note = f"one part only: {len(test)} of {len(data.train)} images drawn as test"
     return replace(data, train=train, test=test, notes=(*data.notes, note))

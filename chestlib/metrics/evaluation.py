@@ -40,8 +40,7 @@ def evaluate(
     predictions : mapping
         File name to detections; an image left out counts as without detections and is named in the result.
     thresholds : mapping, optional
-        Finding to the score from which it is called, chosen on a validation part (:func:`choose_thresholds`); .5 for
-        findings not named.
+        Finding to the score from which it is called, as :func:`choose_thresholds` finds; .5 for findings not named.
     bootstrap : int
         Patient-clustered resamples for 95 % intervals; 0 for none.
 
@@ -58,17 +57,15 @@ def evaluate(
     Raises
     ------
     ChestlibError
-        For an empty truth, an image named twice, a true box that is empty, swapped or not finite, or predictions for
-        an image that the truth lacks.
+        For an empty truth, an image named twice, a true box that is none, or predictions for an image that it lacks.
     """
     _check(truth, predictions)
     names = names_of(truth)
     thresholds = {name: DEFAULT_THRESHOLD for name in names} | dict(thresholds or {})
     coco = coco_scores(truth, predictions)
     at_50 = np.array([coco["per_finding"][name]["AP50"] for name in names], float)
-    looked = looked_for(truth)
-    calls = called(truth, predictions, thresholds)
-    presence = presence_scores(present(truth), calls, np.ones((1, len(truth))), looked)
+    looked, everyone = looked_for(truth), np.ones((1, len(truth)))
+    presence = presence_scores(present(truth), called(truth, predictions, thresholds), everyone, looked)
     counts, order = confusion_matrix(truth, predictions, thresholds), [*range(1, len(names) + 1), BACKGROUND]
     result = {
         "n_images": len(truth),
@@ -81,9 +78,8 @@ def evaluate(
         },
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
+        **({} if looked.all() else {"looked_for": dict(zip(names, looked.sum(0), strict=True))}),
     }
-    if not looked.all():
-        result["looked_for"] = dict(zip(names, looked.sum(0), strict=True))
     if bootstrap:
         result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
     return dict(plain(result))
