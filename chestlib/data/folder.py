@@ -88,7 +88,7 @@ class DataFolder:
         return f"your own data, in {self.layout} format".replace("tables format", "CSV tables")
 
     def __repr__(self) -> str:
-        summaries = [summary(self.train), summary(self.test)]
+        summaries = [summary(part, self.findings) for part in (self.train, self.test)]
         rows = [f"{label:<24}{summaries[0][label]:>8}{summaries[1][label]:>8}" for label in summaries[0]]
         return "\n".join(
             [
@@ -102,9 +102,13 @@ class DataFolder:
         )
 
 
-def summary(records: Iterable[Record]) -> dict[str, int | str]:
-    """Count images, patients, boxes, and boxes of each finding in one part, by label."""
+def summary(records: Iterable[Record], findings: Sequence[str] | None = None) -> dict[str, int | str]:
+    """Count images, patients, boxes, and boxes of each finding in one part, by label.
+
+    The findings are those of the records where they are not given.
+    """
     records = list(records)
+    names = findings or (records[0].names if records else FINDINGS)
     boxes = Counter(i for record in records for i in record.labels.tolist())
     return {
         "images listed": len(records),
@@ -112,7 +116,7 @@ def summary(records: Iterable[Record]) -> dict[str, int | str]:
         "images without finding": sum(record.normal for record in records),
         "patients": len({record.patient for record in records if record.patient}) or "unknown",
         "boxes": boxes.total(),
-        **{f"  {finding}": boxes[i] for i, finding in enumerate(records[0].names if records else FINDINGS, start=1)},
+        **{f"  {finding}": boxes[i] for i, finding in enumerate(names, start=1)},
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chestlib.metrics.binary import ranking
 from chestlib.metrics.intervals import rates, ratio
-from chestlib.metrics.matching import Predictions, Truth, looked_for, names_of, pooled, pooled_detections
+from chestlib.metrics.matching import Predictions, Truth, names_of, pooled, pooled_detections
 
 DEFAULT_THRESHOLD = 0.5
 """Where no validation part has chosen one."""
@@ -36,10 +36,8 @@ def choose_thresholds(truth: Truth, predictions: Predictions) -> dict[str, float
     keeps `DEFAULT_THRESHOLD`.
     """
     chosen = {}
-    columns = present(truth).T, best_scores(truth, predictions).T, looked_for(truth).T
-    for name, y, score, looked in zip(names_of(truth), *columns, strict=True):
+    for name, y, score in zip(names_of(truth), present(truth).T, best_scores(truth, predictions).T, strict=True):
         chosen[name] = DEFAULT_THRESHOLD
-        y, score = y[looked], score[looked]
         if y.any() and (score >= 0).any():
             thresholds, true, false = ranking(y, score, np.ones((1, len(y))))
             calls = true[0] + false[0]

@@ -26,15 +26,18 @@ def folder(root: Path, films: dict[str, list[str]], part: str = "train", patient
     return root
 
 
+OWN = "y w.png,00000002\nn v.png,k\n00000001_009.png,other\n"
+
+
 def test_no_patient_is_in_two_parts_across_folders(tmp_path: Path) -> None:
     names = ["00000001_000.png", "00000002_000.png", "00000003_000.png", "00000004_000.png"]
     a = folder(tmp_path / "a", {name: [] for name in (*names[:2], "own q.png", "own r.png")}, "test")
     b = folder(
         tmp_path / "b", {"1 q.png": ["Mass"], "00000001_007.png": ["Mass"], "x z.png": [], "00000004_001.png": []}
     )
-    c = folder(tmp_path / "c", {"y w.png": [], "n v.png": []}, patients="y w.png,00000002\nn v.png,k\n")
+    c = folder(tmp_path / "c", {"y w.png": [], "n v.png": [], "00000001_009.png": []}, patients=OWN)
     data = open_data([a, b, c])
-    assert [len(data.train), len(data.test)] == [6, 4] and all(record.patient for record in data.records)
+    assert [len(data.train), len(data.test)] == [7, 4] and all(record.patient for record in data.records)
     assert data.train[0].file_name == "b/1 q.png" and data.test[0].file_name == "a/00000001_000.png"
     assert "1 images are in several of the folders: one patient each" in data.notes, "own q and 1 q"
     split = splits.default(data.train, data.test)

@@ -127,6 +127,7 @@ def test_nih_as_it_is_unpacked(nih: Path) -> None:
     assert four.diseased and four.annotated == frozenset() and len(four.boxes) == 0, "its box was dropped"
     assert "1 boxes dropped: Cardiomegaly is not one of the ten" in data.notes
     assert "1 images have labels alone and are not here: left out" in data.notes
+    assert "  Cardiomegaly                 1       0" in repr(open_data(nih, others="keep", draw=False)).splitlines()
     kept = open_data(nih, others="keep", mapping={"cardiomegaly": "MASS", "Pneumonia": "Nodule"}, draw=False)
     assert {"1 boxes of cardiomegaly read as Mass", "no boxes of Pneumonia read as Nodule"} <= {*kept.notes}
     assert check(nih, others="drop").ok and not check(nih).ok
