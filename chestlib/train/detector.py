@@ -29,8 +29,9 @@ from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 from chestlib.metrics import coco_scores
 from chestlib.settings import DetectorSettings
-from chestlib.train.datasets import Target
+from chestlib.train.datasets import Target, looked_for
 from chestlib.train.module import StageModule, first_numbers, predicting
+from chestlib.train.partial import allow_partial
 from chestlib.train.roi_align import RoIAlign
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -112,6 +113,7 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
     )
     for head in (model.rpn.head, model.roi_heads.box_predictor):
         head.register_forward_hook(_float32)
+    allow_partial(model)
     if pretrained and settings.weights == "coco":
         _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
     return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
@@ -186,7 +188,8 @@ class Detector(StageModule):
         self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
         for name, target, output in zip(names, targets, self.model(images), strict=True):
             names = self.settings.findings
-            truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy(), names=names)
+            boxes, labels = target["boxes"].cpu().numpy(), target["labels"].cpu().numpy()
+            truth = Record(name, boxes, labels, names=names, annotated=looked_for(target))
             self.seen[name] = truth, Detections.from_torchvision(output, names=names)
 
     def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:
