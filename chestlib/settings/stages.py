@@ -83,14 +83,16 @@ class ClassifierSettings(FitSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorSettings(FitSettings):
-    """Stage 2: Faster R-CNN on a ResNet with a feature pyramid.
+    """Stage 2: Faster R-CNN on a trunk with a feature pyramid.
 
     Parameters
     ----------
     trunk : str
-        `resnet10`, `resnet18`, `resnet34` or `resnet50`.
+        `resnet10`, `resnet18`, `resnet34`, `resnet50` or `efficientnet_lite0`.
     weights : str
         `none`, `imagenet` (trunk only) or `coco` (the whole detector; resnet50 with the stock widths).
+    frozen : int
+        How many of the trunk's four layers keep the published weights as they are; 0 lets all learn.
     fpn_channels, head_units : int
         256 and 1024 are torchvision's stock; fewer is faster.
     regions : int
@@ -116,6 +118,7 @@ class DetectorSettings(FitSettings):
     weight_decay: float = 0.05
     trunk: str = "resnet10"
     weights: str = "none"
+    frozen: int = 0
     fpn_channels: int = 64
     head_units: int = 256
     regions: int = 64
@@ -136,7 +139,9 @@ class DetectorSettings(FitSettings):
         if len(self.anchor_sizes) != 5:
             raise ChestlibError(f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level")
         if self.weights == "imagenet" and self.trunk == "resnet10":
-            raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
+            raise ChestlibError("weights 'imagenet': there are none for resnet10; use another trunk")
+        if self.weights == "none" and self.frozen:
+            raise ChestlibError(f"frozen is {self.frozen}: random weights must learn; set frozen=0")
         stock = (self.trunk, self.fpn_channels, self.head_units, len(self.anchor_ratios)) == ("resnet50", 256, 1024, 3)
         if self.weights == "coco" and not stock:
             raise ChestlibError(
