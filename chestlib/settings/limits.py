@@ -11,6 +11,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trunk": ("resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"),
     "weights": ("none", "imagenet", "coco"),
+    "heads": ("exclusive", "independent"),
 }
 LIMITS: dict[str, tuple[float, float]] = {
     "image_size": (32, 4096), "epochs": (1, 2**16 - 1), "batch_size": (1, 4096), "learning_rate": (0, 1),

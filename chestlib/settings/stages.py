@@ -95,6 +95,9 @@ class DetectorSettings(FitSettings):
         How many of the trunk's four layers keep the published weights as they are; 0 lets all learn.
     fpn_channels, head_units : int
         256 and 1024 are torchvision's stock; fewer is faster.
+    heads : str
+        `exclusive`: a box has one finding, by a softmax, as in torchvision. `independent`: each finding is asked for by
+        itself, and films teach only what somebody looked for.
     regions : int
         Regions sampled an image for the loss of the box head (stock: 512).
     proposals : int
@@ -121,6 +124,7 @@ class DetectorSettings(FitSettings):
     frozen: int = 0
     fpn_channels: int = 64
     head_units: int = 256
+    heads: str = "exclusive"
     regions: int = 64
     proposals: int = 100
     anchor_sizes: tuple[float, ...] = (0.03, 0.07, 0.14, 0.27, 0.5)
@@ -142,10 +146,12 @@ class DetectorSettings(FitSettings):
             raise ChestlibError("weights 'imagenet': there are none for resnet10; use another trunk")
         if self.weights == "none" and self.frozen:
             raise ChestlibError(f"frozen is {self.frozen}: random weights must learn; set frozen=0")
-        stock = (self.trunk, self.fpn_channels, self.head_units, len(self.anchor_ratios)) == ("resnet50", 256, 1024, 3)
+        widths = (self.fpn_channels, self.head_units, len(self.anchor_ratios))
+        stock = (self.trunk, self.heads, *widths) == ("resnet50", "exclusive", 256, 1024, 3)
         if self.weights == "coco" and not stock:
             raise ChestlibError(
-                "weights 'coco': need trunk resnet50, fpn_channels 256, head_units 1024 and 3 anchor_ratios"
+                "weights 'coco': need trunk resnet50, heads exclusive, fpn_channels 256, head_units 1024 and "
+                "3 anchor_ratios"
             )
 
 

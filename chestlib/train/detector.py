@@ -33,6 +33,7 @@ from chestlib.train import lite
 from chestlib.train.datasets import Target
 from chestlib.train.module import StageModule, first_numbers, predicting
 from chestlib.train.roi_align import RoIAlign
+from chestlib.train.roi_heads import IndependentHeads, IndependentPredictor
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -106,12 +107,16 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         rpn_post_nms_top_n_test=settings.proposals,
         box_roi_pool=RoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(channels * 7 * 7, settings.head_units),
-        box_predictor=FastRCNNPredictor(settings.head_units, len(settings.findings) + 1),
+        box_predictor=FastRCNNPredictor(settings.head_units, len(settings.findings) + 1)
+        if settings.heads == "exclusive"
+        else IndependentPredictor(settings.head_units, len(settings.findings)),
         box_score_thresh=settings.score_floor,
         box_nms_thresh=settings.nms_iou,
         box_detections_per_img=settings.max_detections,
         box_batch_size_per_image=settings.regions,
     )
+    if settings.heads == "independent":
+        model.roi_heads.__class__ = IndependentHeads  # torchvision's model leaves no choice of them
     for head in (model.rpn.head, model.roi_heads.box_predictor):
         head.register_forward_hook(_float32)
     if pretrained and settings.weights == "coco":
