@@ -37,8 +37,8 @@ class IndependentPredictor(nn.Module):
 class IndependentHeads(RoIHeads):
     """torchvision's, with sigmoids; labels 1, 2, ... are the columns 0, 1, ... of the logits.
 
-    A target may hold `annotated`, (findings,) bool: which findings somebody looked for on this film. What a region says
-    of the others is neither right nor wrong. Without it all were looked for.
+    A target may hold `known`, (findings + 1,) bool, the background first: which findings somebody looked for on this
+    film. What a region says of the others is neither right nor wrong. Without it all were looked for.
     """
 
     def forward(
@@ -64,7 +64,7 @@ class IndependentHeads(RoIHeads):
         findings = logits.shape[1]
         truth = torch.cat([self._truth(*pair, findings) for pair in zip(proposals, targets, strict=True)])
         asked = torch.cat([
-            target.get("annotated", truth.new_ones(findings)).to(truth).expand(len(part), -1)
+            target.get("known", truth.new_ones(findings + 1))[1:].to(truth).expand(len(part), -1)
             for part, target in zip(proposals, targets, strict=True)
         ])  # fmt: skip
         loss = functional.binary_cross_entropy_with_logits(logits, truth, asked, reduction="sum")
