@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +18,47 @@ Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
 """Records, predictions, thresholds of the findings, and whose they are."""
 
 
-def examined(truth: Path, predictions: Path, run: Path | None, names: tuple[str, ...] | None) -> Examined:
+def examined(
+    truth: Path | Sequence[Path],
+    predictions: Path,
+    run: Path | None,
+    findings: Sequence[str] | None = None,
+    **options: Any,
+) -> Examined:
     """Read a truth and its predictions; the thresholds are those of the run that is given, or of the predictions' own.
 
     Parameters
     ----------
-    truth : Path
-        A data folder, of which the test part is meant, or one annotation file.
+    truth : Path, or a sequence of Path
+        A data folder or several, of which the test part is meant, or one annotation file.
     predictions : Path
         A run, or whatever :func:`chestlib.metrics.read_predictions` reads.
     run : Path, optional
         A run folder of stage 2.
-    names : tuple of str, optional
-        The findings; default: those of the run, or of the data.
+    findings : sequence of str, optional
+        Default: those of the run, or of the data.
+    options
+        Others of :func:`chestlib.data.open_data`.
     """
     own, thresholds = (predictions / "settings.json").is_file(), None
     if source := predictions if own else run:
         thresholds = Run(source).require("detector").finding_thresholds()
     elif thresholds := noted_thresholds(predictions):
         source = predictions
-    data = open_data(truth, findings=names or tuple(thresholds or ()), draw=truth.is_dir())
-    records = data.test if truth.is_dir() else data.records
+    whole = _whole(truth)
+    data = open_data(truth, findings=findings or tuple(thresholds or ()), draw=whole, **options)
+    records = data.test if whole else data.records
     if own:
-        records = scored_records(Run(predictions), data if truth.is_dir() else records)
+        records = scored_records(Run(predictions), data if whole else records)
     return records, read_predictions(predictions, records, data.categories), thresholds or None, source
 
 
-def classified(truth: Path, run: Path, bootstrap: int) -> dict[str, Any] | None:
+def _whole(truth: Path | Sequence[Path]) -> bool:
+    """Tell a data set, with its parts, from one file."""
+    return all(path.is_dir() for path in ([truth] if isinstance(truth, Path) else truth))
+
+
+def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **options: Any) -> dict[str, Any] | None:
     """Score a run of stage 1 at its threshold; None for anything else.
 
     Returns
@@ -54,8 +69,8 @@ def classified(truth: Path, run: Path, bootstrap: int) -> dict[str, Any] | None:
     own = Run(run)
     if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
         return None
-    data = open_data(truth, draw=truth.is_dir())
-    records = scored_records(own, data if truth.is_dir() else data.records)
+    data = open_data(truth, draw=_whole(truth), **options)
+    records = scored_records(own, data if _whole(truth) else data.records)
     (threshold,) = own.thresholds(lambda point: [point["threshold"]])
     diseased = np.array([record.diseased for record in records])
     try:

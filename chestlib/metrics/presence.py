@@ -8,7 +8,7 @@ import numpy as np
 
 from chestlib.metrics.binary import ranking
 from chestlib.metrics.intervals import rates, ratio
-from chestlib.metrics.matching import Predictions, Truth, names_of, pooled, pooled_detections
+from chestlib.metrics.matching import Predictions, Truth, looked_for, names_of, pooled, pooled_detections
 
 DEFAULT_THRESHOLD = 0.5
 """Where no validation part has chosen one."""
@@ -36,8 +36,10 @@ def choose_thresholds(truth: Truth, predictions: Predictions) -> dict[str, float
     keeps `DEFAULT_THRESHOLD`.
     """
     chosen = {}
-    for name, y, score in zip(names_of(truth), present(truth).T, best_scores(truth, predictions).T, strict=True):
+    columns = present(truth).T, best_scores(truth, predictions).T, looked_for(truth).T
+    for name, y, score, looked in zip(names_of(truth), *columns, strict=True):
         chosen[name] = DEFAULT_THRESHOLD
+        y, score = y[looked], score[looked]
         if y.any() and (score >= 0).any():
             thresholds, true, false = ranking(y, score, np.ones((1, len(y))))
             calls = true[0] + false[0]
@@ -52,7 +54,9 @@ def called(truth: Truth, predictions: Predictions, thresholds: Mapping[str, floa
     return best_scores(truth, predictions) >= [thresholds[name] for name in names_of(truth)]
 
 
-def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+def presence_scores(
+    truth: np.ndarray, call: np.ndarray, weights: np.ndarray, looked: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Accuracy, recall, precision and f1 of each finding for every row of weights (r, images); (r, findings) each.
 
     NaN for a finding that the (weighted) truth lacks. Precision is 0 where the finding is never called.
@@ -60,7 +64,11 @@ def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) ->
     Parameters
     ----------
     truth, call : (images, findings) bool
+    looked : (images, findings) bool, optional
+        Where somebody looked for the finding (:func:`looked_for`); others count for nothing. Default: everywhere.
     """
-    right, hits, true, calls = (weights @ cell for cell in (truth == call, truth & call, truth, call))
-    scores = {"accuracy": ratio(right, weights.sum(1, keepdims=True)), **rates(hits, true, calls)}
+    looked = np.ones_like(truth) if looked is None else looked
+    cells = ((truth == call) & looked, truth & call & looked, truth & looked, call & looked, looked)
+    right, hits, true, calls, all_ = (weights @ cell for cell in cells)
+    scores = {"accuracy": ratio(right, all_), **rates(hits, true, calls)}
     return {name: np.where(true > 0, value, np.nan) for name, value in scores.items()}

@@ -30,8 +30,9 @@ from chestlib.findings import FINDINGS
 from chestlib.metrics import coco_scores
 from chestlib.settings import DetectorSettings
 from chestlib.train import lite
-from chestlib.train.datasets import Target
+from chestlib.train.datasets import Target, looked_for
 from chestlib.train.module import StageModule, first_numbers, predicting
+from chestlib.train.partial import allow_partial
 from chestlib.train.roi_align import RoIAlign
 from chestlib.train.roi_heads import IndependentHeads, IndependentPredictor
 
@@ -115,10 +116,14 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         box_detections_per_img=settings.max_detections,
         box_batch_size_per_image=settings.regions,
     )
-    if settings.heads == "independent":
-        model.roi_heads.__class__ = IndependentHeads  # torchvision's model leaves no choice of them
     for head in (model.rpn.head, model.roi_heads.box_predictor):
         head.register_forward_hook(_float32)
+    if settings.heads == "exclusive":
+        allow_partial(model)
+    else:
+        # Torchvision's model leaves no choice of them. Proposals name no finding: beside its boxes a film of partial
+        # labels is background to them, else where all films are such they would propose everything.
+        model.roi_heads.__class__ = IndependentHeads
     if pretrained and settings.weights == "coco":
         _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
     return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
@@ -204,7 +209,8 @@ class Detector(StageModule):
         self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
         for name, target, output in zip(names, targets, self.model(images), strict=True):
             names = self.settings.findings
-            truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy(), names=names)
+            boxes, labels = target["boxes"].cpu().numpy(), target["labels"].cpu().numpy()
+            truth = Record(name, boxes, labels, names=names, annotated=looked_for(target))
             self.seen[name] = truth, Detections.from_torchvision(output, names=names)
 
     def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:
