@@ -13,7 +13,7 @@ import numpy as np
 from chestlib.files import plain
 from chestlib.metrics.binary import ranking
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Predictions, Truth, names_of, pooled, pooled_detections
+from chestlib.metrics.matching import Predictions, Truth, looked_for, names_of, pooled, pooled_detections
 from chestlib.metrics.presence import best_scores, present
 
 
@@ -40,10 +40,15 @@ def localisation_scores(truth: Truth, predictions: Predictions) -> dict[str, Any
 
 
 def finding_auroc(truth: Truth, predictions: Predictions, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each finding for every row of weights (r, images); (r, findings), NaN undefined."""
+    """Area under the ROC curve of each finding for every row of weights (r, images); (r, findings), NaN undefined.
+
+    An image counts where somebody looked for the finding.
+    """
     columns = []
-    for there, score in zip(present(truth).T, best_scores(truth, predictions).T, strict=True):
-        _, true, false = ranking(there, score, weights)
+    for there, score, looked in zip(
+        present(truth).T, best_scores(truth, predictions).T, looked_for(truth).T, strict=True
+    ):
+        _, true, false = ranking(there, score, weights * looked)
         true, false = (np.pad(count, ((0, 0), (1, 0))) for count in (true, false))
         area = (np.diff(false) * (true[:, 1:] + true[:, :-1]) / 2).sum(1)
         columns.append(ratio(area, true[:, -1] * false[:, -1]))

@@ -51,3 +51,11 @@ def test_the_summary_means_the_findings_that_are_there() -> None:
     assert (scores["auroc"], scores["pointing"]) == (pytest.approx((1 + 0.25) / 2), 0.5)
     assert scores["per_finding"]["Mass"] == {"auroc": 1.0, "pointing": 1.0, "n": 1}
     assert scores["per_finding"]["Effusion"] == {"auroc": None, "pointing": None, "n": 0}
+
+
+def test_what_nobody_looked_for_counts_for_nothing() -> None:
+    truth = [Record("a.png", [BOX], [8]), Record("b.png"), Record("c.png", annotated=frozenset({9}))]
+    said = {"b.png": Detections([BOX], [8], [0.2]), "c.png": Detections([BOX], [8], [0.9])}
+    assert finding_auroc([*truth[:2], Record("c.png")], said, np.ones((1, 3)))[0, 7] == 0
+    said["a.png"] = Detections([BOX], [8], [0.5])
+    assert finding_auroc(truth, said, np.ones((1, 3)))[0, 7] == 1
