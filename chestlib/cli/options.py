@@ -57,7 +57,7 @@ MapOption = Annotated[
     typer.Option(
         "--map",
         metavar="NAME=FINDING,...",
-        help="Findings of the data that are read as known ones: `Infiltrate=Consolidation,Pneumonia=Consolidation`.",
+        help="Findings of the data that are read as known ones, as `Infiltrate=Consolidation`; may be repeated.",
     ),
 ]
 FrameOption = Annotated[
