@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import hashlib
 import io
 import json
 import math
 import os
 import shutil
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,16 +27,27 @@ MAX_PIXELS = 2**26
 """Larger images (more than 8192 x 8192) are taken for decompression bombs and refused."""
 
 
-def read_text(path: Path) -> str:
+GZIP = b"\x1f\x8b"
+"""How a packed file begins."""
+
+
+def read_text(path: Path, count: int = -1) -> str:
     """Read a text file of any system: UTF-8, UTF-16 with its mark, or Windows-1252; lines end in a line feed.
+
+    One that gzip has packed is unpacked. With `count`, only so many of its first bytes are read.
 
     Raises
     ------
     ChestlibError
-        If it is missing, a folder, or no text.
+        If it is missing, a folder, no text, or packed and damaged.
     """
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            packed = file.read(2) == GZIP
+            file.seek(0)
+            data = gzip.GzipFile(fileobj=file).read(count) if packed else file.read(count)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ChestlibError(f"{path}: not readable as gzip ({error}); is the file whole?") from None
     except FileNotFoundError:
         raise ChestlibError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -86,7 +99,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
     try:
         for delimiter in ",;\t":
             rows = csv.reader(io.StringIO(text), delimiter=delimiter)
-            header = [name.strip().casefold() for name in next(rows, [])]
+            header = _names(next(rows, []))
             if set(columns) <= set(header):
                 break
         else:
@@ -100,6 +113,19 @@ def read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
     except csv.Error as error:
         raise ChestlibError(f"{expected} ({error})") from None
     return found
+
+
+def columns_of(path: Path) -> list[str]:
+    """List the columns of a CSV file, in lower case, from its first line; errors as of :func:`read_text`."""
+    line = read_text(path, 2**14).partition("\n")[0]
+    try:
+        return max((_names(next(csv.reader([line], delimiter=delimiter), [])) for delimiter in ",;\t"), key=len)
+    except csv.Error:
+        return []
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [name.strip().casefold() for name in header]
 
 
 def plain(value: Any) -> Any:

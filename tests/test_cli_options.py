@@ -24,7 +24,9 @@ from chestlib.viewer import BoxViewer
 
 FULL = settings.FULL
 OWN = (*FINDINGS, "Scar")
-OPENED = {"findings": OWN}
+TYPED = ["--findings", "own.txt", "--others", "drop", "--map", "Infiltrate=Mass, b=Scar", "--map", "c=Mass"]
+TYPED += ["--frame", "9"]
+OPENED = {"findings": OWN, "others": "drop", "mapping": {"Infiltrate": "Mass", "b": "Scar", "c": "Mass"}, "frame": 9}
 RUNS = ["film.png", "--classifier", "classifier", "--detector", "detector", "--out", "out"]
 
 CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
@@ -32,17 +34,17 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      ["phantom.write"], {"out": Path("out"), "train": 3, "test": 2, "size": 64, "seed": 7, "workers": 1}),
     ("fetch", ["out", "--source", "official", "--annotations-only"],
      ["data.fetch"], {"source": "official", "annotations_only": True}),
-    ("convert", ["source", "out", "--to", "yolo", "--others", "drop", "--findings", "own.txt"],
+    ("convert", ["source", "out", "--to", "yolo", *TYPED],
      ["data.convert"],
-     {"source": Path("source"), "out": Path("out"), "to": "yolo", "others": "drop", **OPENED}),
-    ("check", ["DATA", "--json", "--findings", "own.txt"], ["data.check"], {"folder": "DATA", **OPENED}),
+     {"source": Path("source"), "out": Path("out"), "to": "yolo", **OPENED}),
+    ("check", ["DATA", "--json", *TYPED], ["data.check"], {"folder": "DATA", **OPENED}),
     ("tune", ["DATA", "--run", "run", "--trials", "3", "--storage", "s.log", "--profile", "full", "--seed", "7",
-              "--set", "width=9", "--findings", "own.txt"],
+              "--set", "width=9", *TYPED],
      ["data.open_data", "train.tune"],
      {"base": replace(FULL.classifier, seed=7, width=9), "settings": replace(FULL.tune, trials=3), "fixed": {"width"},
       "storage": "s.log", "run": Path("run"), **OPENED}),
     *((f"train {stage}", [stage, "DATA", "--run", "run", "--profile", "full", "--resume", "--seed", "7",
-                          "--set", "batch_size=3", "--devices", "2", "--nodes", "3", "--findings", "own.txt"],
+                          "--set", "batch_size=3", "--devices", "2", "--nodes", "3", *TYPED],
        ["data.open_data", "train.train_stage"],
        {"settings": replace(getattr(FULL, stage), seed=7, batch_size=3), "resume": True, "devices": 2, "num_nodes": 3,
         "resamples": FULL.resamples, "run": Path("run"), **OPENED})
@@ -50,9 +52,9 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
     ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json", "--run", "detector"],
      ["cli.examined.open_data", "metrics.evaluate"],
      {"bootstrap": 7, "thresholds": dict.fromkeys(FINDINGS, 0.25), "findings": FINDINGS}),
-    ("evaluate own", ["DATA", "said.json", "--findings", "own.txt"],
+    ("evaluate own", ["DATA", "said.json", *TYPED],
      ["cli.examined.open_data", "metrics.evaluate"], {"thresholds": None, **OPENED}),
-    ("view", ["DATA", "--out", "page.html", "--first", "3", "--findings", "own.txt"],
+    ("view", ["DATA", "--out", "page.html", "--first", "3", *TYPED],
      ["data.open_data", "viewer.BoxViewer.to_html"], {"path": Path("page.html"), "self": 3, **OPENED}),
     ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"], ["predict.TwoStage", "predict.predict"],
      {"cascade": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
@@ -148,3 +150,9 @@ def test_a_data_set_with_errors_ends_as_such(small: DataFolder, tmp_path: Path) 
     for folder, status in ((tmp_path, 2), (small.root, 0)):
         for form in ([], ["--json"]):
             assert CliRunner().invoke(cli.app, ["check", str(folder), *form]).exit_code == status
+
+
+@pytest.mark.parametrize("text", ["a", "a=", "=Mass", "a=Mass,a=Nodule", "a=Mass,,"])
+def test_a_map_that_is_none_is_refused(small: DataFolder, text: str) -> None:
+    result = CliRunner().invoke(cli.app, ["check", str(small.root), "--map", text])
+    assert "is not NAME=FINDING" in str(result.exception)

@@ -44,7 +44,7 @@ def test_evaluate_scores_a_run_the_same(form: Path, watched_runs: dict) -> None:
         key: written[key] for key in ("coco", "froc", "macro", "thresholds")
     }
     binary = watched_runs["classifier"][0]
-    said = classified(form, binary.path, 0, None)
+    said = classified(form, binary.path, 0)
     assert said and said["scores"] == json.loads((binary.path / "test.json").read_text())["scores"]
 
 

@@ -12,13 +12,15 @@ from chestlib.cli.options import (
     DataDir,
     FindingsOption,
     Format,
+    FrameOption,
     JsonOption,
-    Others,
+    MapOption,
+    OthersOption,
     SeedOption,
     Source,
     app,
-    named,
     show,
+    understood,
 )
 from chestlib.console import bar
 
@@ -55,12 +57,19 @@ def fetch(
 
 
 @app.command()
-def check(folder: DataDir, as_json: JsonOption = False, findings: FindingsOption = None) -> None:
+def check(
+    folder: DataDir,
+    as_json: JsonOption = False,
+    findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
+) -> None:
     """Count and check a data folder; exit status 2 when it has errors. `chestlib check data/phantom`."""
     from chestlib import data
 
     with bar("checking") as tell:
-        report = data.check(folder, progress=tell, findings=named(findings))
+        report = data.check(folder, progress=tell, **understood(findings, others, mapping, frame))
     if as_json:
         show(report.to_json())
     else:
@@ -74,15 +83,14 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="File or folder of annotations in any of the formats.")],
     out: Annotated[Path, typer.Argument(help="File or folder to write.")],
     to: Annotated[Format, typer.Option(help="Format to write.")],
-    others: Annotated[
-        Others | None, typer.Option(help="What becomes of other findings; without it they are an error.")
-    ] = None,
     findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
 ) -> None:
     """Convert annotations. `chestlib convert data/phantom/train.json train-coco.json --to coco`."""
     from chestlib import data
 
     with bar("converting") as tell:
-        kept = others.value if others else None
-        done = data.convert(source, out, to.value, others=kept, progress=tell, findings=named(findings))
+        done = data.convert(source, out, to.value, progress=tell, **understood(findings, others, mapping, frame))
     print(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,53 +20,76 @@ Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
 """Records, predictions, thresholds of the findings, and whose they are."""
 
 
-def examined(truth: Path, predictions: Path, run: Path | None, names: tuple[str, ...] | None) -> Examined:
+def examined(
+    truth: Path | Sequence[Path],
+    predictions: Path,
+    run: Path | None,
+    findings: Sequence[str] | None = None,
+    **options: Any,
+) -> Examined:
     """Read a truth and its predictions; the thresholds are those of the run that is given, or of the predictions' own.
 
     Parameters
     ----------
-    truth : Path
-        A data folder, of which the test part is meant, or one annotation file.
+    truth : Path, or a sequence of Path
+        A data folder or several, of which the test part is meant, or one annotation file.
     predictions : Path
         A run, or whatever :func:`chestlib.metrics.read_predictions` reads.
     run : Path, optional
         A run folder of stage 2.
-    names : tuple of str, optional
-        The findings; default: those of the run, or of the data.
+    findings : sequence of str, optional
+        Default: those of the run, or of the data.
+    options
+        Others of :func:`chestlib.data.open_data`.
     """
-    own = (predictions / "settings.json").is_file()
+    own, whole = (predictions / "settings.json").is_file(), _whole(truth)
     if own and run:
         raise ChestlibError(f"{predictions}: a run, which has its own thresholds; leave --run {run} out")
     source = predictions if own else run
     thresholds = Run(source).require("detector").finding_thresholds() if source else noted_thresholds(predictions)
     source = source or (predictions if thresholds else None)
-    data = _opened(truth, names, source, tuple(thresholds))
-    records = data.test if truth.is_dir() else data.records
+    data = _opened(truth, findings, source, tuple(thresholds), **options)
+    records = data.test if whole else data.records
     if own:
-        records = scored_records(Run(predictions), data if truth.is_dir() else records)
+        records = scored_records(Run(predictions), data if whole else records)
     try:
         found = read_predictions(predictions, records, data.categories_of(records))
     except ChestlibError as error:
         drawn = [note for note in data.notes if "drawn as test" in note]
-        raise (ChestlibError(f"{error} ({truth}: {drawn[0]})") if drawn else error) from None
+        raise (ChestlibError(f"{error} ({data.root}: {drawn[0]})") if drawn else error) from None
     for note in data.notes:
         if "was found below" not in note:  # of images, which are not asked for here
-            errors.print(f"{truth}: {note}", markup=False)
+            errors.print(f"{data.root}: {note}", markup=False)
     return records, found, thresholds or None, source
 
 
-def _opened(truth: Path, names: tuple[str, ...] | None, source: Path | None, known: tuple[str, ...]) -> DataFolder:
+def _all(truth: Path | Sequence[Path]) -> list[Path]:
+    return [truth] if isinstance(truth, Path) else list(truth)
+
+
+def _whole(truth: Path | Sequence[Path]) -> bool:
+    """Tell a data set, with its parts, from one file."""
+    return all(path.is_dir() for path in _all(truth))
+
+
+def _opened(
+    truth: Path | Sequence[Path],
+    names: Sequence[str] | None,
+    source: Path | None,
+    known: tuple[str, ...],
+    **options: Any,
+) -> DataFolder:
     """Open a truth with the findings that are `known` to the source of thresholds."""
-    said = names or findings_of(truth)
+    said = names or findings_of(_all(truth)[0])
     if known and (names or said != FINDINGS) and {*said} != {*known}:
         raise ChestlibError(f"{source}: finds {', '.join(known)}; the truth names {', '.join(said)}")
     try:
-        return open_data(truth, findings=known or said, draw=truth.is_dir())
+        return open_data(truth, findings=known or said, draw=_whole(truth), **options)
     except ChestlibError as error:
         raise (ChestlibError(f"{error} (of {source})") if known else error) from None
 
 
-def classified(truth: Path, run: Path, bootstrap: int, names: tuple[str, ...] | None) -> dict[str, Any] | None:
+def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **options: Any) -> dict[str, Any] | None:
     """Score a run of stage 1 at its threshold; None for anything else.
 
     Returns
@@ -76,8 +100,8 @@ def classified(truth: Path, run: Path, bootstrap: int, names: tuple[str, ...] | 
     own = Run(run)
     if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
         return None
-    data = _opened(truth, names, None, ())
-    records = scored_records(own, data if truth.is_dir() else data.records)
+    data = open_data(truth, draw=_whole(truth), **options)
+    records = scored_records(own, data if _whole(truth) else data.records)
     (threshold,) = own.thresholds(lambda point: [point["threshold"]])
     diseased = np.array([record.diseased for record in records])
     try:

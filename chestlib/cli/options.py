@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from chestlib import settings
+from chestlib.errors import ChestlibError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
@@ -23,6 +24,9 @@ Stage = Enum("Stage", {"classifier": "classifier", "detector": "detector"}, type
 Source = Enum("Source", {"kaggle": "kaggle", "official": "official"}, type=str)  # type: ignore[misc]
 
 DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `phantom` or `fetch` write it).")]
+DataDirs = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Data folder; several are one data set, split by patient.")
+]
 RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
 ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
@@ -45,11 +49,39 @@ FindingsOption = Annotated[
 ]
 
 
-def named(findings: Path | None) -> tuple[str, ...] | None:
-    """Read what `--findings` names."""
+OthersOption = Annotated[
+    Others | None, typer.Option("--others", help="What becomes of other findings; without it they are an error.")
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=FINDING,...",
+        help="Findings of the data that are read as known ones, as `Infiltrate=Consolidation`; may be repeated.",
+    ),
+]
+FrameOption = Annotated[
+    int | None, typer.Option(min=1, help="Side in pixels of the square that boxes of CSV tables are measured in.")
+]
+
+
+def understood(
+    findings: Path | None, others: Others | None, mapping: Sequence[str] | None, frame: int | None
+) -> dict[str, Any]:
+    """Give what is typed of findings and boxes as options of :func:`chestlib.data.open_data`."""
     from chestlib.data import read_findings
 
-    return read_findings(findings) if findings else None
+    merged: dict[str, str] = {}
+    for pair in ",".join(mapping or ()).split(",") if mapping else ():
+        name, equals, finding = (text.strip() for text in pair.partition("="))
+        if not (name and equals and finding) or merged.setdefault(name, finding) != finding:
+            raise ChestlibError(f"--map: {pair!r} is not NAME=FINDING, each name once")
+    return {
+        "findings": read_findings(findings) if findings else None,
+        "others": others.value if others else None,
+        "mapping": merged or None,
+        "frame": frame,
+    }
 
 
 def figure(value: float | None, interval: Sequence[float | None] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,12 @@ import typer
 
 from chestlib import settings
 from chestlib.cli.options import (
-    DataDir,
+    DataDirs,
     FindingsOption,
+    FrameOption,
     JsonOption,
+    MapOption,
+    OthersOption,
     Profile,
     ProfileOption,
     RunDir,
@@ -22,15 +26,15 @@ from chestlib.cli.options import (
     StorageOption,
     app,
     figure,
-    named,
     show,
+    understood,
 )  # fmt: skip
 from chestlib.console import bar, errors
 
 
 @app.command(epilog=settings.listing("Settings", "tune", "classifier"))
 def tune(
-    folder: DataDir,
+    folders: DataDirs,
     run: RunDir,
     trials: Annotated[int | None, typer.Option(min=1, help="Finished trials the study shall hold.")] = None,
     storage: StorageOption = None,
@@ -38,6 +42,9 @@ def tune(
     seed: SeedOption = 0,
     sets: SetOption = None,
     findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
 ) -> None:
     """Tune stage 1 for recall under the specificity floor. `chestlib tune data/phantom --run runs/classifier`.
 
@@ -49,7 +56,8 @@ def tune(
     from chestlib import train as package
     from chestlib.data import open_data
 
-    data = open_data(folder, findings=named(findings))
+    data = open_data(folders, **understood(findings, others, mapping, frame))
+    _tell(folders[0] if len(folders) == 1 else data.root, data.notes)
     fixed = {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
     with bar("tuning") as tell:
         study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
@@ -64,7 +72,7 @@ def tune(
 )
 def train(
     stage: Annotated[Stage, typer.Argument(metavar="STAGE", help="`classifier` or `detector`.")],
-    folder: DataDir,
+    folders: DataDirs,
     run: RunDir,
     profile: ProfileOption = Profile.quick,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
@@ -73,6 +81,9 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that do, with the same command on each.")] = 1,
     findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
 ) -> None:
     """Train one of the two stages; stage 1 with the tuned settings if `tune` used this run folder.
 
@@ -84,16 +95,21 @@ def train(
 
     plan, own = settings.profile(profile.value), package.Run(run)
     (chosen,) = settings.change(sets or [], replace(getattr(plan, stage.value), seed=seed))
-    data = open_data(folder, findings=named(findings))
-    split = splits.default(data.train, data.test, chosen.seed)
-    for doubt in splits.doubts(split, boxes=stage is Stage.detector):
-        errors.print(f"{folder}: {doubt}", markup=False)
+    data = open_data(folders, **understood(findings, others, mapping, frame))
+    boxes = stage is Stage.detector
+    split = splits.default(data.train, data.test, chosen.seed).known(boxes)
+    _tell(folders[0] if len(folders) == 1 else data.root, [*data.notes, *splits.doubts(split, boxes)])
     with bar(f"training {stage.value}") as tell:
         if stage is Stage.classifier and own.tuned_file.is_file():
             (chosen,) = settings.change(sets or [], own.tuned(chosen, identify(split, own.cache)))
         options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
         package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
     print(f"{run}: on test {', '.join(_figures(own.read('test'), stage))}")
+
+
+def _tell(what: Path, lines: Iterable[str]) -> None:
+    for line in lines:
+        errors.print(f"{what}: {line}", markup=False)
 
 
 def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
@@ -110,12 +126,17 @@ def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
 
 @app.command()
 def evaluate(
-    truth: Annotated[Path, typer.Argument(help="A data folder: its test part; or one annotation file of any format.")],
+    truth: Annotated[
+        list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
+    ],
     predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
     run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
     findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
 ) -> None:
     """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
 
@@ -125,7 +146,8 @@ def evaluate(
     from chestlib import metrics
     from chestlib.cli.examined import classified, examined
 
-    if (scores := classified(truth, predictions, bootstrap, named(findings))) is not None:
+    typed = understood(findings, others, mapping, frame)
+    if (scores := classified(truth, predictions, bootstrap, **typed)) is not None:
         if as_json:
             show(scores)
         else:
@@ -133,9 +155,8 @@ def evaluate(
             print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
             print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
         return
-    records, found, thresholds, source = examined(truth, predictions, run, named(findings))
-    for note in found.notes:
-        errors.print(f"{predictions}: {note}", markup=False)
+    records, found, thresholds, source = examined(truth, predictions, run, **typed)
+    _tell(predictions, found.notes)
     scores = metrics.evaluate(records, found, thresholds=thresholds, bootstrap=bootstrap)
     scores["thresholds_of"] = str(source) if source else None
     if absent := scores["without_prediction"]:

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from chestlib.cli.options import FindingsOption, JsonOption, Profile, ProfileOption, app, named, show
+from chestlib.cli.options import (
+    FindingsOption,
+    FrameOption,
+    JsonOption,
+    MapOption,
+    OthersOption,
+    Profile,
+    ProfileOption,
+    app,
+    show,
+    understood,
+)
 from chestlib.console import bar, complain, errors
 from chestlib.errors import ChestlibError
 
@@ -61,6 +72,9 @@ def view(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("view.html"),
     first: Annotated[int, typer.Option(min=1, help="Films that the page holds, at most.")] = 100,
     findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
 ) -> None:
     """Look at films and boxes in a browser: one page that needs no network. `chestlib view out --out view.html`."""
     from chestlib.cli.examined import examined
@@ -68,6 +82,7 @@ def view(
     from chestlib.metrics import noted_thresholds
     from chestlib.viewer import BoxViewer
 
+    typed = understood(findings, others, mapping, frame)
     films: list[Any]
     found: list[Any] | None = None
     thresholds = noted_thresholds(predictions or source)
@@ -77,10 +92,10 @@ def view(
         said = [answer for answer in read_answers(source) if not answer.error]
         films, found = [Path(answer.file) for answer in said], [answer.detections for answer in said]
     elif predictions:
-        records, answers, chosen, _ = examined(source, predictions, None, named(findings))
+        records, answers, chosen, _ = examined(source, predictions, None, **typed)
         films, found, thresholds = records, [answers.get(record.file_name) for record in records], chosen or {}
     else:
-        films = open_data(source, findings=named(findings), draw=False).records
+        films = open_data(source, draw=False, **typed).records
     there = [i for i, film in enumerate(films) if (path := getattr(film, "path", film)) and path.is_file()]
     if not there:
         raise ChestlibError(f"{source}: no film to show; are its {len(films)} images where they were?")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from chestlib.data.boxes import sound
+from chestlib.data.boxes import side_in, sound
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 
@@ -47,6 +47,10 @@ class Record:
         Its own id in that file, if it has ids (COCO): results of other tools refer to it.
     names : tuple of str
         The findings of the labels, 1, 2, ...; the ten where nothing else is said.
+    annotated : frozenset of int, optional
+        Ids of the findings that somebody looked for here, so that one without a box is absent; None: all.
+    verdict : bool, optional
+        What is said of the film as a whole: True diseased, False normal; None: no more than its boxes say.
 
     Examples
     --------
@@ -65,6 +69,8 @@ class Record:
     origin: tuple[Path, int] | None = None
     id: int | str | None = None
     names: tuple[str, ...] = FINDINGS
+    annotated: frozenset[int] | None = None
+    verdict: bool | None = None
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, np.float32)
@@ -77,8 +83,13 @@ class Record:
 
     @property
     def diseased(self) -> bool:
-        """True when at least one finding is boxed."""
-        return len(self.labels) > 0
+        """True when at least one finding is boxed, or the film is said to have one."""
+        return len(self.labels) > 0 or self.verdict is True
+
+    @property
+    def normal(self) -> bool:
+        """True when it is known to be without a finding; a film may be neither this nor diseased."""
+        return not self.diseased and (self.verdict is False or self.annotated is None)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -131,16 +142,33 @@ class Reading:
         to `names`.
     findings : sequence of str
         The findings that are known, in the order of their ids 1, 2, ...
+    mapping : mapping, optional
+        Name of a finding in the files to the known one that it is read as.
+    frame : int, optional
+        Side of the square, in pixels, that boxes of tables are measured in.
     """
 
-    def __init__(self, others: str | None = None, findings: Sequence[str] = FINDINGS) -> None:
+    def __init__(
+        self,
+        others: str | None = None,
+        findings: Sequence[str] = FINDINGS,
+        mapping: Mapping[str, str] | None = None,
+        frame: int | None = None,
+    ) -> None:
         if others not in (None, "drop", "keep"):
             raise ChestlibError(f"others: {others!r} is not a choice; take 'drop' or 'keep'")
+        if frame is not None and not side_in(frame):
+            raise ChestlibError(f"frame: {frame!r} is not the side of an image, in pixels")
         self.others = others
+        self.frame = frame
         self.names: list[str] = list(findings)
         self.categories: dict[Path, dict[Any, str]] = {}
         """For each file its own category ids, to names of findings: results of other tools refer to them."""
         self._ids = {name.casefold(): i for i, name in enumerate(findings, start=1)}
+        self._mapped = {name.casefold(): self._ids.get(to.casefold(), 0) for name, to in (mapping or {}).items()}
+        if lost := [to for to in (mapping or {}).values() if to.casefold() not in self._ids]:
+            raise ChestlibError(f"map: {lost[0]!r} is not among the findings; known are {', '.join(findings)}")
+        self.merged = {name.casefold(): Counter({name: 0}) for name in mapping or {}}
         self.dropped: Counter[str] = Counter()
         self.problems: list[Problem] = []
         self.told: Counter[str] = Counter()
@@ -163,10 +191,15 @@ class Reading:
 
     @property
     def notes(self) -> list[str]:
-        """What was told, each once, and what was dropped."""
+        """What was told, each once, what was read as another finding, and what was dropped."""
         known = "one of the ten" if self.names[: len(FINDINGS)] == [*FINDINGS] else "among the findings"
         dropped = [f"{n} boxes dropped: {name} is not {known}" for name, n in self.dropped.most_common()]
-        return [*(note.replace("{n}", str(n)) for note, n in self.told.items()), *dropped]
+        merged = [
+            f"{n or 'no'} boxes of {name} read as {self.names[self._mapped[key] - 1]}"
+            for key, count in self.merged.items()
+            for name, n in count.items()
+        ]
+        return [*(note.replace("{n}", str(n)) for note, n in self.told.items()), *merged, *dropped]
 
     def finish(self) -> None:
         """Raise the first error as ChestlibError, if there is one."""
@@ -174,9 +207,15 @@ class Reading:
             more = f" (and {len(self.problems) - 1} more; chestlib check lists them)" if self.problems[1:] else ""
             raise ChestlibError(f"{self.problems[0]}{more}")
 
+    def known(self, name: str) -> int | None:
+        """Look up the id that a finding is read as, its case ignored; None if it is not known."""
+        return self._mapped.get(name.casefold()) or self._ids.get(name.casefold())
+
     def label(self, name: str) -> int | None:
-        """Look up the id of a finding, its case ignored; None if it is not known and not kept."""
-        known = self._ids.get(name.casefold())
+        """Look up the id of a box's finding, and count it; None if it is not known and not kept."""
+        known = self.known(name)
+        if count := self.merged.get(name.casefold()):
+            count.update(count.keys())
         if known is None and self.others == "keep":
             self.names.append(name)
             known = self._ids[name.casefold()] = len(self.names)
@@ -203,7 +242,7 @@ class Reading:
         if not isinstance(file_name, str) or not _is_below(file_name):
             self.error(file, index, f"file_name {file_name!r} is not the name of an image below the data folder")
             return None
-        kept, labels = [], []
+        kept, labels, lost = [], [], 0
         for finding, box in boxes:
             numbers, fault = sound(box, size)
             label = self.label(finding) if isinstance(finding, str) else None
@@ -215,8 +254,13 @@ class Reading:
             elif self.others != "drop":
                 known = f"known are {', '.join(self.names)}; name your own in findings.txt"
                 self.error(file, index, f"{file_name}: unknown finding {finding!r}; {known}")
+            else:
+                lost += 1
         arrays = np.array(kept, np.float32), np.array(labels, np.int64)
-        return Record(file_name, *arrays, size=size, origin=(file, index), id=own_id)
+        verdict = True if lost and not labels else None
+        if verdict:
+            self.tell("{n} images hold no other box than those dropped: diseased, and not normal")
+        return Record(file_name, *arrays, size=size, origin=(file, index), id=own_id, verdict=verdict)
 
     def unique(self, records: Iterable[Record | None]) -> list[Record]:
         """Keep the first record of each file name in a part, and note the others."""

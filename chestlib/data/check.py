@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,12 +75,20 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check(folder: Path, progress: Progress | None = None, findings: Sequence[str] | None = None) -> CheckReport:
+def check(
+    folder: Path,
+    progress: Progress | None = None,
+    findings: Sequence[str] | None = None,
+    others: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    frame: int | None = None,
+) -> CheckReport:
     """Check every record and decode every image of a data set.
 
     Errors: records, boxes and findings that are not of the format, boxes out of the image by more than rounding
     explains (0.01 pixels), duplicate records, images that can't be decoded or have the same bytes as another.
-    Warnings: missing images, the same box twice under the same finding.
+    Warnings: missing images, the same box twice under the same finding. What is known, and how boxes of tables are
+    measured, is said as in :func:`chestlib.data.open_data`.
 
     Raises
     ------
@@ -90,7 +98,7 @@ def check(folder: Path, progress: Progress | None = None, findings: Sequence[str
     folder = Path(folder)
     if not folder.is_dir():
         raise ChestlibError(f"{folder}: no such folder; give a data folder")
-    reading = Reading(findings=findings or findings_of(folder))
+    reading = Reading(others, findings or findings_of(folder), mapping, frame)
     try:
         data = scan(folder, reading)
     except ChestlibError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from chestlib.console import Progress
-from chestlib.data import images
+from chestlib.data import annotated, images
 from chestlib.data.annotations import Parts, Reading, Record
 from chestlib.data.boxes import clip
 from chestlib.data.folder import NIH_SIZE, DataFolder, scan
@@ -73,6 +73,8 @@ def convert(
     others: str | None = None,
     progress: Progress | None = None,
     findings: Sequence[str] | None = None,
+    mapping: Mapping[str, str] | None = None,
+    frame: int | None = None,
 ) -> Conversion:
     """Write a data set of any format in another.
 
@@ -82,14 +84,14 @@ def convert(
     Parameters
     ----------
     source : Path
-        A data folder, or one file of it in COCO or ChestX-Det10 JSON.
+        A data folder, or one file of it: COCO or ChestX-Det10 JSON, or a CSV table.
     out : Path
         A new folder; or, for one part in COCO or ChestX-Det10 JSON, a new file `*.json`, annotations alone.
     to : str
         "chestx-det10", "coco", "yolo" or "challenge".
     others : str, optional
         What becomes of findings that are not known: "keep" or "drop"; without it they are an error.
-    findings : sequence of str, optional
+    findings, mapping, frame
         As of :func:`chestlib.data.open_data`.
 
     Raises
@@ -102,7 +104,7 @@ def convert(
         raise ChestlibError(f"{to}: not a format; take one of {', '.join(FORMATS)}")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise ChestlibError(f"{out}: is there already; give a new name")
-    reading = Reading(others, findings or findings_of(source))
+    reading = Reading(others, findings or findings_of(source), mapping, frame)
     data = scan(source, reading)
     reading.finish()
     parts = {part: list(map(_measured, records)) for part, records in (("train", data.train), ("test", data.test))}
@@ -151,10 +153,11 @@ def _new_folder(out: Path) -> Iterator[Path]:
 
 
 def _tell_beside(data: DataFolder, folder: Path) -> None:
-    """Write what no format has a place for: patients, findings of one's own, that the films are drawn."""
+    """Write what no format has a place for: patients, own findings, what was looked for, that the films are drawn."""
     if patients := {record.file_name: record.patient for record in data.records if record.patient}:
         write_patients(patients, folder / PATIENTS)
     write_findings(data.findings, folder)
+    annotated.write(data.records, folder)
     if data.synthetic:
         shutil.copy(data.root / PHANTOM, folder)
 

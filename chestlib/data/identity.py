@@ -65,8 +65,17 @@ def identify(split: Split, cache: Path, progress: Progress | None = None) -> Ide
 
 
 def annotations_digest(records: Iterable[Record]) -> str:
-    """Digest names, boxes and findings, whatever the order of the records."""
-    return digest(sorted([r.file_name, r.boxes.tolist(), [r.names[i - 1] for i in r.labels]] for r in records))
+    """Digest names, boxes, findings and what was not looked for, whatever the order of the records."""
+    said = ([r.file_name, r.boxes.tolist(), [r.names[i - 1] for i in r.labels], *_partly(r)] for r in records)
+    return digest(sorted(said))
+
+
+def _partly(record: Record) -> list[Any]:
+    """List what partial labels add; nothing for a record that is annotated in full, as those of 0.1.0."""
+    if record.annotated is None and (len(record.labels) or not record.diseased):
+        return []
+    looked = None if record.annotated is None else sorted(record.names[i - 1] for i in record.annotated)
+    return [looked, record.diseased, record.normal]
 
 
 def digest(value: Any) -> str:

@@ -222,7 +222,8 @@ class Places:
                 paths = [path for path in paths if path not in taken]
                 if len(paths) == 1:
                     taken.add(paths[0])
-                    guesses.append(f"{paths[0].name} for {records[i].file_name}")
+                    if suffixless(records[i].file_name) != records[i].file_name:  # else it says none
+                        guesses.append(f"{paths[0].name} for {records[i].file_name}")
                     records[i] = replace(records[i], path=paths[0])
                 elif paths:
                     doubts.append(f"{paths[0].name} or {paths[1].name} for {records[i].file_name}")

@@ -45,6 +45,17 @@ class Split:
         sizes = f"{len(self.train)} train, {len(self.val)} val, {len(self.test)} test"
         return f"Split({self.name!r}, seed={self.seed}, {sizes})"
 
+    def known(self, boxes: bool) -> Split:
+        """Leave the images that teach and score a stage.
+
+        Those known as normal or as diseased; for stage 2, `boxes`, those on which somebody looked for a finding.
+        """
+        parts = (
+            [r for r in part if (r.annotated != frozenset() if boxes else r.normal or r.diseased)]
+            for part in (self.train, self.val, self.test)
+        )
+        return Split(self.name, self.seed, *parts)
+
     def to_json(self) -> dict[str, Any]:
         """List the split by file names, to be saved with a run."""
         parts = {part: [record.file_name for record in getattr(self, part)] for part in ("train", "val", "test")}
@@ -145,13 +156,14 @@ def require_trainable(
         two normal ones in train, as many in val as the floor needs, and one in test.
     """
     both = floor is not None
+    split = split.known(boxes=not both)
     normals = max(2, normals_for(floor)) if floor is not None else 0
     for part, records, size, needed in (
         ("train", split.train, least, (2 * both, 2)),
         ("val", split.val, 1, (normals, 2)),
         ("test", split.test, 1, (int(both), 1)),
     ):
-        diseased = sum(record.diseased for record in records)
+        diseased = sum(record.diseased if both else len(record.labels) > 0 for record in records)
         normal = len(records) - diseased
         if len(records) < size or normal < needed[0] or diseased < needed[1]:
             need = f"{size} images, " if size > sum(needed) else ""
@@ -179,9 +191,9 @@ def doubts(split: Split, boxes: bool) -> list[str]:
             f"only {len(split.train)} images to train and {len(split.test)} to test: the figures say little, and their "
             "intervals are wide"
         )
-    if boxes and not any(not record.diseased for record in split.train):
+    if boxes and not any(record.normal for record in split.train):
         found.append("no normal film to train on: expect false alarms on normal films")
-    if boxes and not any(not record.diseased for record in split.test):
+    if boxes and not any(record.normal for record in split.test):
         found.append("no normal film in test: false alarms on normal films are not measured")
     names = split.train[0].names if split.train else ()
     held = {name for record in split.train for name in record.findings}
@@ -207,11 +219,12 @@ def draw(records: list[Record], share: float, seed: int) -> tuple[list[Record], 
         groups.setdefault(group, []).append(i)
     members = list(groups.values())
     np.random.default_rng(seed).shuffle(members)
-    # One row a patient: images with each finding, normal images, and images in all.
+    # One row a patient: images with each finding, normal images, those without a box that may not be, images in all.
     names = records[0].names if records else ()
-    held = [r.findings for r in records]
-    flags = np.array([[*(f in own for f in names), not own, True] for own in held], int)
-    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(names) + 2)
+    held = [(r, r.findings) for r in records]
+    rest = [(r.normal, not own and not r.normal, True) for r, own in held]
+    flags = np.array([[*(f in own for f in names), *last] for (_, own), last in zip(held, rest, strict=True)], int)
+    counts = np.array([flags[m].sum(0) for m in members]).reshape(len(members), len(names) + 3)
     wanted = np.outer([share, 1 - share], counts.sum(0))
 
     left = np.ones(len(members), bool)

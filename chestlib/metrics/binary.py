@@ -169,14 +169,14 @@ def recall_by_finding(truth: Truth, p: np.ndarray, threshold: float) -> dict[str
 def recall_by_size(
     truth: Truth, p: np.ndarray, threshold: float
 ) -> list[tuple[tuple[float, float], float | None, int]]:
-    """Recall over the diseased images in three equal groups by their largest box.
+    """Recall over the images with a box in three equal groups by their largest box.
 
     Returns
     -------
     list
         Small, medium, large: ((least, greatest) square root of the box area in pixels, recall, number of images).
     """
-    rows = [i for i, r in enumerate(truth) if r.diseased]
+    rows = [i for i, r in enumerate(truth) if len(r.labels)]
     side = np.array([math.sqrt(np.prod(truth[i].boxes[:, 2:] - truth[i].boxes[:, :2], axis=1).max()) for i in rows])
     called = np.asarray(p)[rows] >= threshold
     return [

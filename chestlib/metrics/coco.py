@@ -16,7 +16,17 @@ import numpy as np
 
 from chestlib.files import plain
 from chestlib.metrics.intervals import mean_present, ratio
-from chestlib.metrics.matching import Pool, Predictions, Ranked, Truth, names_of, pairs, pooled, pooled_detections
+from chestlib.metrics.matching import (
+    Pool,
+    Predictions,
+    Ranked,
+    Truth,
+    looked_for,
+    names_of,
+    pairs,
+    pooled,
+    pooled_detections,
+)
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -35,8 +45,8 @@ def coco_scores(truth: Truth, predictions: Predictions) -> dict[str, Any]:
     """
     everyone = np.ones((1, len(truth)))
     true, found = pooled(truth), pooled_detections(truth, predictions)
-    names = names_of(truth)
-    ranks = (_ranks(true, found, i, len(truth)) for i in range(1, len(names) + 1))  # one by one: they are large
+    names, looked = names_of(truth), looked_for(truth)
+    ranks = (_ranks(true, found, i, looked) for i in range(1, len(names) + 1))  # one by one: they are large
     table = np.array([[[average_precision(rank, everyone)[0] for rank in row] for row in rows] for rows in ranks])
     mean = mean_present(np.moveaxis(table, 0, -1))  # of findings: areas, thresholds
     sizes = {f"AP_{name}": row.mean() for name, row in zip(AREAS, mean, strict=True) if name != "all"}
@@ -61,18 +71,19 @@ def average_precision(ranked: Ranked, weights: np.ndarray) -> np.ndarray:
 
 def coco_ranks(truth: Truth, predictions: Predictions, finding: str) -> list[list[Ranked]]:
     """One finding's detections over all images, one ranking an area (in the order of AREAS) and IoU threshold."""
-    return _ranks(pooled(truth), pooled_detections(truth, predictions), names_of(truth).index(finding) + 1, len(truth))
+    label = names_of(truth).index(finding) + 1
+    return _ranks(pooled(truth), pooled_detections(truth, predictions), label, looked_for(truth))
 
 
-def _ranks(true: Pool, found: Pool, label: int, images: int) -> list[list[Ranked]]:
+def _ranks(true: Pool, found: Pool, label: int, looked: np.ndarray) -> list[list[Ranked]]:
     true, found = true[true.labels == label], found[found.labels == label]
     found = found[_place(found.image) < MAX_DETECTIONS]
-    counts = [np.bincount(true.image[~outside], minlength=images) for outside in _outside(true.boxes)]
+    counts = [np.bincount(true.image[~outside], minlength=len(looked)) for outside in _outside(true.boxes)]
     verdict = _judge(found, true)
     order = np.argsort(-found.scores, kind="stable")
     image, verdict = found.image[order], verdict[:, :, order]
     return [
-        [Ranked(image[v != 0], v[v != 0] > 0, boxes) for v in by_iou]
+        [Ranked(image[v != 0], v[v != 0] > 0, boxes, looked[:, label - 1]) for v in by_iou]
         for by_iou, boxes in zip(verdict, counts, strict=True)
     ]
 

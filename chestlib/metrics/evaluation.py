@@ -16,7 +16,7 @@ from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.froc import froc_ranks, froc_scores, mean_recall
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
-from chestlib.metrics.matching import Predictions, Truth, names_of, pooled
+from chestlib.metrics.matching import Predictions, Truth, looked_for, names_of, pooled
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
 
 COLUMNS = ("AP50", "recall", "precision", "f1", "accuracy")
@@ -40,8 +40,7 @@ def evaluate(
     predictions : mapping
         File name to detections; an image left out counts as without detections and is named in the result.
     thresholds : mapping, optional
-        Finding to the score from which it is called, chosen on a validation part (:func:`choose_thresholds`); .5 for
-        findings not named.
+        Finding to the score from which it is called, as :func:`choose_thresholds` finds; .5 for findings not named.
     bootstrap : int
         Patient-clustered resamples for 95 % intervals; 0 for none.
 
@@ -51,21 +50,22 @@ def evaluate(
         n_images; coco and froc (as in :mod:`coco`, :mod:`froc`); per_finding {finding: {AP50, accuracy, recall,
         precision, f1}} and macro, their mean, at image level; boxes: the same at box level with the confusion matrix
         (rows truth, columns detected, background last); thresholds; without_prediction, the images left out; intervals
-        {AP50, froc_average, macro_f1: [low, high]} when asked for. None stands for a finding that the truth lacks; it
-        enters no mean.
+        {AP50, froc_average, macro_f1: [low, high]} when asked for; looked_for {finding: images} where labels are
+        partial: others are left out of that finding's truth, detections and rates. None stands for a finding that the
+        truth lacks; it enters no mean.
 
     Raises
     ------
     ChestlibError
-        For an empty truth, an image named twice, a true box that is empty, swapped or not finite, or predictions for
-        an image that the truth lacks.
+        For an empty truth, an image named twice, a true box that is none, or predictions for an image that it lacks.
     """
     _check(truth, predictions)
     names = names_of(truth)
     thresholds = {name: DEFAULT_THRESHOLD for name in names} | dict(thresholds or {})
     coco = coco_scores(truth, predictions)
     at_50 = np.array([coco["per_finding"][name]["AP50"] for name in names], float)
-    presence = presence_scores(present(truth), called(truth, predictions, thresholds), np.ones((1, len(truth))))
+    looked, everyone = looked_for(truth), np.ones((1, len(truth)))
+    presence = presence_scores(present(truth), called(truth, predictions, thresholds), everyone, looked)
     counts, order = confusion_matrix(truth, predictions, thresholds), [*range(1, len(names) + 1), BACKGROUND]
     result = {
         "n_images": len(truth),
@@ -78,6 +78,7 @@ def evaluate(
         },
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
+        **({} if looked.all() else {"looked_for": dict(zip(names, looked.sum(0), strict=True))}),
     }
     if bootstrap:
         result["intervals"] = detection_intervals(truth, predictions, thresholds, bootstrap, seed)
@@ -89,13 +90,14 @@ def detection_intervals(
 ) -> dict[str, tuple[float, float]]:
     """95 % patient-clustered bootstrap intervals of AP50, the FROC average and the image-level macro F1."""
     at_50 = [coco_ranks(truth, predictions, name)[0][0] for name in names_of(truth)]
-    froc, there, call = froc_ranks(truth, predictions), present(truth), called(truth, predictions, thresholds)
+    froc, there, looked = froc_ranks(truth, predictions), present(truth), looked_for(truth)
+    call = called(truth, predictions, thresholds)
 
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
         return {
             "AP50": mean_present(np.stack([average_precision(ranked, weights) for ranked in at_50], axis=1)),
             "froc_average": mean_recall(froc, weights).mean(1),
-            "macro_f1": mean_present(presence_scores(there, call, weights)["f1"]),
+            "macro_f1": mean_present(presence_scores(there, call, weights, looked)["f1"]),
         }
 
     return bootstrap_intervals(statistic, patient_groups(truth), resamples, seed)
@@ -171,6 +173,8 @@ def table(scores: Mapping[str, Any]) -> str:
         "COCO   " + ", ".join(f"{key} {_number(value)}" for key, value in coco.items()),
         "FROC   " + ", ".join(f"{_number(v)} at {rate}" for rate, v in froc["recall_at"].items()),
     ]
+    if partly := scores.get("looked_for"):
+        lines.append("looked for on " + ", ".join(f"{n} {name}" for name, n in partly.items()) + " images")
     if "thresholds_of" in scores:
         chosen = (
             f"those of {scores['thresholds_of']}"

@@ -3,9 +3,9 @@
 Equal to the official program (eval.py in github.com/Deepwise-AILab/ChestX-Det10-Dataset): overlap of .5 with both
 border pixels counted; the curve is read where it reaches a rate, before later hits at that rate; a curve that ends
 earlier is read at its last false positive, or, without any, at its end. Images without a box count as ground for
-false positives. Two differences: a finding that the truth lacks is left out (there: NaN), and the curve starts at
-recall 0 (there it is extrapolated to minus infinity where a hit follows a false alarm that comes first and already
-exceeds the rate asked for).
+false positives, but for findings that nobody looked for there. Two differences: a finding that the truth lacks is left
+out (there: NaN), and the curve starts at recall 0 (there it is extrapolated to minus infinity where a hit follows a
+false alarm that comes first and already exceeds the rate asked for).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from chestlib.metrics.matching import (
     Ranked,
     Truth,
     first_claims,
+    looked_for,
     match_all,
     names_of,
     pooled,
@@ -62,7 +63,7 @@ def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
 
 def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
     """Each finding's detections over all images, in the order of the official program."""
-    true, found = pooled(truth), pooled_detections(truth, predictions)
+    true, found, looked = pooled(truth), pooled_detections(truth, predictions), looked_for(truth)
     claim = match_all(true, found).truth
     ranks = {}
     for label, name in enumerate(names_of(truth), start=1):
@@ -70,7 +71,7 @@ def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
         # The official call, not a stable sort: tied scores fall here as they fall there, on the same machine.
         rows = rows[np.argsort(found.scores[rows])[::-1]]
         boxes = np.bincount(true.image[true.labels == label], minlength=len(truth))
-        ranks[name] = Ranked(found.image[rows], first_claims(claim[rows]), boxes)
+        ranks[name] = Ranked(found.image[rows], first_claims(claim[rows]), boxes, looked[:, label - 1])
     return ranks
 
 
@@ -81,7 +82,7 @@ def froc_curves(truth: Truth, predictions: Predictions) -> dict[str, tuple[np.nd
     for name, ranked in ranks.items():
         if ranked.boxes.any():
             hits, alarms, boxes = ranked.cumulative(everyone)
-            curves[name] = np.append(0, alarms[0] / len(truth)), np.append(0, hits[0] / boxes)
+            curves[name] = np.append(0, alarms[0] / ranked.looked.sum()), np.append(0, hits[0] / boxes)
     rates = np.unique(np.concatenate([[1 / len(truth)], *(false[false > 0] for false, _ in curves.values())]))
     return {**curves, "mean": (np.append(0, rates), np.append(0, mean_recall(ranks, everyone, rates)[0]))}
 
@@ -90,7 +91,7 @@ def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] | np.n
     """Recall of one finding at each rate, for every row of weights (r, images); (r, rates), NaN without a true box."""
     hits, alarms, boxes = ranked.cumulative(weights)
     hits, alarms = (np.pad(count, ((0, 0), (1, 0))) for count in (hits, alarms))  # from 0 on
-    alarms /= weights.sum(1, keepdims=True)
+    alarms /= np.maximum(weights @ ranked.looked, 1)[:, None]
     last = alarms[:, -1:]
     reached = np.stack([(alarms >= np.minimum(rate, last)).argmax(1) for rate in rates], axis=1)
     reached = np.where(last == 0, -1, reached)

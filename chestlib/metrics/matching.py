@@ -27,6 +27,16 @@ def names_of(truth: Truth) -> tuple[str, ...]:
     return truth[0].names if truth else FINDINGS
 
 
+def looked_for(truth: Truth) -> np.ndarray:
+    """Tell on which image somebody looked for which finding; (images, findings) bool."""
+    looked = np.ones((len(truth), len(names_of(truth))), bool)
+    for row, record in zip(looked, truth, strict=True):
+        if record.annotated is not None:
+            row[:] = False
+            row[[i - 1 for i in {*record.annotated, *record.labels.tolist()}]] = True
+    return looked
+
+
 @dataclass(frozen=True, eq=False)
 class Pool:
     """The boxes of many images in one array each, image by image: all of them are worked on at once.
@@ -62,11 +72,13 @@ def pooled(truth: Truth) -> Pool:
 
 
 def pooled_detections(truth: Truth, predictions: Predictions) -> Pool:
-    """Pool the detections of the images of the truth; one without an entry has none."""
+    """Pool the detections of what was looked for on the images of the truth; one without an entry has none."""
     nothing = Detections.empty()
     found = [predictions.get(record.file_name, nothing) for record in truth]
     boxes, labels, scores = (np.concatenate([getattr(d, key) for d in found]) for key in ("boxes", "labels", "scores"))
-    return Pool(_images(found), boxes, labels, scores)
+    pool = Pool(_images(found), boxes, labels, scores)
+    partly = any(record.annotated is not None for record in truth)
+    return pool[looked_for(truth)[pool.image, pool.labels - 1]] if partly else pool
 
 
 def _images(items: Sequence[Record] | Sequence[Detections]) -> np.ndarray:
@@ -180,6 +192,7 @@ class Ranked:
     image: np.ndarray  # (n,) int64, index of the image
     hit: np.ndarray  # (n,) bool, else a false alarm
     boxes: np.ndarray  # (images,) int64, true boxes to be found in each image
+    looked: np.ndarray  # (images,) bool, where somebody looked for the finding
 
     def cumulative(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Hits and false alarms down to each rank, (r, n) each, and true boxes (r,), when images weigh (r, images)."""

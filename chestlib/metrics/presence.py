@@ -52,7 +52,9 @@ def called(truth: Truth, predictions: Predictions, thresholds: Mapping[str, floa
     return best_scores(truth, predictions) >= [thresholds[name] for name in names_of(truth)]
 
 
-def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+def presence_scores(
+    truth: np.ndarray, call: np.ndarray, weights: np.ndarray, looked: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Accuracy, recall, precision and f1 of each finding for every row of weights (r, images); (r, findings) each.
 
     NaN for a finding that the (weighted) truth lacks. Precision is 0 where the finding is never called.
@@ -60,7 +62,11 @@ def presence_scores(truth: np.ndarray, call: np.ndarray, weights: np.ndarray) ->
     Parameters
     ----------
     truth, call : (images, findings) bool
+    looked : (images, findings) bool, optional
+        Where somebody looked for the finding (:func:`looked_for`); others count for nothing. Default: everywhere.
     """
-    right, hits, true, calls = (weights @ cell for cell in (truth == call, truth & call, truth, call))
-    scores = {"accuracy": ratio(right, weights.sum(1, keepdims=True)), **rates(hits, true, calls)}
+    looked = np.ones_like(truth) if looked is None else looked
+    cells = ((truth == call) & looked, truth & call & looked, truth & looked, call & looked, looked)
+    right, hits, true, calls, all_ = (weights @ cell for cell in cells)
+    scores = {"accuracy": ratio(right, all_), **rates(hits, true, calls)}
     return {name: np.where(true > 0, value, np.nan) for name, value in scores.items()}

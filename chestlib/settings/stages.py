@@ -83,16 +83,21 @@ class ClassifierSettings(FitSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorSettings(FitSettings):
-    """Stage 2: Faster R-CNN on a ResNet with a feature pyramid.
+    """Stage 2: Faster R-CNN on a trunk with a feature pyramid.
 
     Parameters
     ----------
     trunk : str
-        `resnet10`, `resnet18`, `resnet34` or `resnet50`.
+        `resnet10`, `resnet18`, `resnet34`, `resnet50` or `efficientnet_lite0`.
     weights : str
         `none`, `imagenet` (trunk only) or `coco` (the whole detector; resnet50 with the stock widths).
+    frozen : int
+        How many of the trunk's four layers keep the published weights as they are; 0 lets all learn.
     fpn_channels, head_units : int
         256 and 1024 are torchvision's stock; fewer is faster.
+    heads : str
+        `exclusive`: a box has one finding, by a softmax, as in torchvision. `independent`: each finding is asked for by
+        itself, and films teach only what somebody looked for.
     regions : int
         Regions sampled an image for the loss of the box head (stock: 512).
     proposals : int
@@ -116,8 +121,10 @@ class DetectorSettings(FitSettings):
     weight_decay: float = 0.05
     trunk: str = "resnet10"
     weights: str = "none"
+    frozen: int = 0
     fpn_channels: int = 64
     head_units: int = 256
+    heads: str = "exclusive"
     regions: int = 64
     proposals: int = 100
     anchor_sizes: tuple[float, ...] = (0.03, 0.07, 0.14, 0.27, 0.5)
@@ -136,11 +143,15 @@ class DetectorSettings(FitSettings):
         if len(self.anchor_sizes) != 5:
             raise ChestlibError(f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level")
         if self.weights == "imagenet" and self.trunk == "resnet10":
-            raise ChestlibError("weights 'imagenet': there are none for resnet10; use resnet18, resnet34 or resnet50")
-        stock = (self.trunk, self.fpn_channels, self.head_units, len(self.anchor_ratios)) == ("resnet50", 256, 1024, 3)
+            raise ChestlibError("weights 'imagenet': there are none for resnet10; use another trunk")
+        if self.weights == "none" and self.frozen:
+            raise ChestlibError(f"frozen is {self.frozen}: random weights must learn; set frozen=0")
+        widths = (self.fpn_channels, self.head_units, len(self.anchor_ratios))
+        stock = (self.trunk, self.heads, *widths) == ("resnet50", "exclusive", 256, 1024, 3)
         if self.weights == "coco" and not stock:
             raise ChestlibError(
-                "weights 'coco': need trunk resnet50, fpn_channels 256, head_units 1024 and 3 anchor_ratios"
+                "weights 'coco': need trunk resnet50, heads exclusive, fpn_channels 256, head_units 1024 and "
+                "3 anchor_ratios"
             )
 
 

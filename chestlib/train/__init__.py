@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chestlib.train import classifier, datasets, detector
+    from chestlib.train import classifier, datasets, detector, linear
     from chestlib.train.classifier import Classifier, SimpleCNN
     from chestlib.train.datasets import Target, XrayDataset, augmentation, collate_boxes, repeat_factors, scale_boxes
     from chestlib.train.detector import Detector
-    from chestlib.train.load import load_classifier, load_detector
+    from chestlib.train.load import load_classifier, load_detector, load_weights
     from chestlib.train.module import warmup_cosine
     from chestlib.train.run import SEARCHED, Run, scored_records
     from chestlib.train.study import ended, failures, tune
@@ -25,7 +25,7 @@ _HOME = {
     "classifier": ("Classifier", "SimpleCNN"),
     "datasets": ("Target", "XrayDataset", "augmentation", "collate_boxes", "repeat_factors", "scale_boxes"),
     "detector": ("Detector",),
-    "load": ("load_classifier", "load_detector"),
+    "load": ("load_classifier", "load_detector", "load_weights"),
     "module": ("warmup_cosine",),
     "run": ("SEARCHED", "Run", "scored_records"),
     "study": ("ended", "failures", "tune"),
@@ -34,12 +34,13 @@ _HOME = {
 }
 """Module to the names that it gives to the face."""
 
-_MODULES = ("classifier", "datasets", "detector")
+_MODULES = ("classifier", "datasets", "detector", "linear")
 
 __all__ = [
     "SEARCHED", "Classifier", "Detector", "Run", "SimpleCNN", "Target", "XrayDataset", "augmentation", "classifier",
-    "collate_boxes", "datasets", "detector", "ended", "failures", "fit", "load_classifier", "load_detector",
-    "repeat_factors", "scale_boxes", "scored_records", "train_stage", "tune", "versions", "warmup_cosine",
+    "collate_boxes", "datasets", "detector", "ended", "failures", "fit", "linear", "load_classifier",
+    "load_detector", "load_weights", "repeat_factors", "scale_boxes", "scored_records", "train_stage", "tune",
+    "versions", "warmup_cosine",
 ]  # fmt: skip
 
 

@@ -69,7 +69,9 @@ class XrayDataset(Dataset):
         Folder of the cache files.
     boxes : bool
         False: items are (image, diseased, file name) for stage 1. True: (image, target, file name) for stage 2,
-        target with boxes (n, 4) float32 in pixels of the resized image, labels (n,) int64.
+        target with boxes (n, 4) float32 in pixels of the resized image, labels (n,) int64; and where not every finding
+        was looked for, known (findings + 1,) bool, the background first. What no image has a box of counts as known:
+        there is nothing to be learnt of it, but that it is absent.
     augment : float
         Strength of the augmentation; 0 for none.
 
@@ -97,6 +99,8 @@ class XrayDataset(Dataset):
             assert record.path, f"{record.file_name}: no image"
             paths.append(record.path)
         self.pixels = cached_images(paths, size, cache, progress=progress)
+        held = {label for record in self.records for label in record.labels.tolist()}
+        self.known = [_known(record, held) if boxes else None for record in self.records]
         self.scaled = [
             scale_boxes(record.boxes, original, (size, size)) if boxes else None
             for record, original in zip(self.records, self.pixels.sizes, strict=True)
@@ -132,7 +136,23 @@ class XrayDataset(Dataset):
         }
         image, target = self.transform(image, target)
         target = {"boxes": target["boxes"].as_subclass(torch.Tensor).reshape(-1, 4), "labels": target["labels"]}
+        if (known := self.known[index]) is not None:
+            target["known"] = known
         return image.as_subclass(torch.Tensor), target, record.file_name
+
+
+def _known(record: Record, held: set[int]) -> torch.Tensor | None:
+    """Which labels, 0 the background, a film teaches; None: all."""
+    if record.annotated is None:
+        return None
+    known = torch.ones(len(record.names) + 1, dtype=torch.bool)
+    known[sorted(held - record.annotated - {*record.labels.tolist()})] = False
+    return None if known.all() else known
+
+
+def looked_for(target: Target) -> frozenset[int] | None:
+    """Give the ids of the findings that were looked for, of a target; None: all."""
+    return frozenset(target["known"][1:].nonzero().flatten().add(1).tolist()) if "known" in target else None
 
 
 def collate_boxes(batch: list[tuple[torch.Tensor, Target, str]]) -> tuple[torch.Tensor, list[Target], list[str]]:

@@ -1,4 +1,4 @@
-"""Stage 2: Faster R-CNN (Ren et al., arXiv:1506.01497) with a ResNet feature pyramid says what and where.
+"""Stage 2: Faster R-CNN (Ren et al., arXiv:1506.01497) with a feature pyramid says what and where.
 
 Class 0 is the background, the findings are 1, 2, ... A normal image has a target of shape (0, 4). Grey images are
 repeated to three channels here, at the door of the model, and nowhere else.
@@ -29,9 +29,12 @@ from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 from chestlib.metrics import coco_scores
 from chestlib.settings import DetectorSettings
-from chestlib.train.datasets import Target
+from chestlib.train import lite
+from chestlib.train.datasets import Target, looked_for
 from chestlib.train.module import StageModule, first_numbers, predicting
+from chestlib.train.partial import allow_partial
 from chestlib.train.roi_align import RoIAlign
+from chestlib.train.roi_heads import IndependentHeads, IndependentPredictor
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -41,7 +44,8 @@ TRUNKS = {
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),
 }
-"""Block and number of blocks a layer: He et al., arXiv:1512.03385, table 1; resnet10 halves resnet18."""
+"""Block and number of blocks a layer: He et al., arXiv:1512.03385, table 1; resnet10 halves resnet18. Beside them there
+is `efficientnet_lite0`, as :mod:`chestlib.train.lite` has it."""
 
 
 ANEW = "roi_heads.box_predictor."
@@ -95,8 +99,8 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         backbone,
         min_size=settings.image_size,
         max_size=settings.image_size,
-        image_mean=IMAGENET_MEAN,
-        image_std=IMAGENET_STD,
+        image_mean=lite.MEAN if settings.trunk == lite.NAME else IMAGENET_MEAN,
+        image_std=lite.STD if settings.trunk == lite.NAME else IMAGENET_STD,
         rpn_anchor_generator=AnchorGenerator(sizes, (settings.anchor_ratios,) * len(sizes)),
         rpn_pre_nms_top_n_train=2 * settings.proposals,
         rpn_pre_nms_top_n_test=2 * settings.proposals,
@@ -104,7 +108,9 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         rpn_post_nms_top_n_test=settings.proposals,
         box_roi_pool=RoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(channels * 7 * 7, settings.head_units),
-        box_predictor=FastRCNNPredictor(settings.head_units, len(settings.findings) + 1),
+        box_predictor=FastRCNNPredictor(settings.head_units, len(settings.findings) + 1)
+        if settings.heads == "exclusive"
+        else IndependentPredictor(settings.head_units, len(settings.findings)),
         box_score_thresh=settings.score_floor,
         box_nms_thresh=settings.nms_iou,
         box_detections_per_img=settings.max_detections,
@@ -112,21 +118,38 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
     )
     for head in (model.rpn.head, model.roi_heads.box_predictor):
         head.register_forward_hook(_float32)
+    if settings.heads == "exclusive":
+        allow_partial(model)
+    else:
+        # Torchvision's model leaves no choice of them. Proposals name no finding: beside its boxes a film of partial
+        # labels is background to them, else where all films are such they would propose everything.
+        model.roi_heads.__class__ = IndependentHeads
     if pretrained and settings.weights == "coco":
         _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
     return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
 
 
 def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -> BackboneWithFPN:
-    """Build the ResNet with its feature pyramid."""
-    scratch = settings.weights == "none"
+    """Build the trunk with its feature pyramid."""
+    scratch, imagenet = settings.weights == "none", pretrained and settings.weights == "imagenet"
     # Published weights keep their statistics; those of COCO were trained with an eps of 0.
-    norm = nn.BatchNorm2d if scratch else partial(FrozenBatchNorm, eps=0.0 if settings.weights == "coco" else 1e-5)
-    trunk = ResNet(*TRUNKS[settings.trunk], norm_layer=norm)
-    if pretrained and settings.weights == "imagenet":
-        _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)
-    widths = [trunk.inplanes // 8 * 2**i for i in range(4)]
+    norm = nn.BatchNorm2d if scratch else FrozenBatchNorm
+    trunk: lite.Lite0 | ResNet
+    if settings.trunk == lite.NAME:
+        trunk, widths = lite.Lite0(partial(norm, eps=lite.EPS)), [*lite.WIDTHS]
+        if imagenet:
+            lite.load_imagenet(trunk)
+    else:
+        trunk = ResNet(
+            *TRUNKS[settings.trunk], norm_layer=partial(norm, eps=0.0 if settings.weights == "coco" else 1e-5)
+        )
+        widths = [trunk.inplanes // 8 * 2**i for i in range(4)]
+        if imagenet:
+            _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)
     layers = {f"layer{i + 1}": level for i, level in enumerate(levels)}
+    for name, part in trunk.named_children():
+        # The stem of a ResNet comes before its first layer.
+        part.requires_grad_(settings.frozen == 0 or name in [*layers][settings.frozen :])
     return BackboneWithFPN(trunk, layers, widths, settings.fpn_channels, LastLevelMaxPool())
 
 
@@ -186,7 +209,8 @@ class Detector(StageModule):
         self.log("val_loss", self._loss(images, targets), on_epoch=True, batch_size=len(images), sync_dist=True)
         for name, target, output in zip(names, targets, self.model(images), strict=True):
             names = self.settings.findings
-            truth = Record(name, target["boxes"].cpu().numpy(), target["labels"].cpu().numpy(), names=names)
+            boxes, labels = target["boxes"].cpu().numpy(), target["labels"].cpu().numpy()
+            truth = Record(name, boxes, labels, names=names, annotated=looked_for(target))
             self.seen[name] = truth, Detections.from_torchvision(output, names=names)
 
     def _loss(self, images: torch.Tensor, targets: list[Target]) -> torch.Tensor:

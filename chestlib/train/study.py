@@ -85,7 +85,7 @@ def tune(
     ChestlibError
         If the data are too few, the storage is broken or holds a study of other settings, or every trial failed.
     """
-    split = split or splits.default(data.train, data.test, base.seed)
+    split = (split or splits.default(data.train, data.test, base.seed)).known(boxes=False)
     splits.require_trainable(split, data.root, base.specificity_floor, missing=data.missing)
     where = storage or run.path / "study.log"
     cache = cache or run.cache

@@ -105,7 +105,7 @@ def train_stage(
     """
     stage = STAGES[type(settings)]
     settings = replace(settings, findings=data.findings) if isinstance(settings, DetectorSettings) else settings
-    split = split or splits.default(data.train, data.test, settings.seed)
+    split = (split or splits.default(data.train, data.test, settings.seed)).known(stage.boxes)
     splits.require_trainable(split, data.root, getattr(settings, "specificity_floor", None), missing=data.missing)
     cache = cache or run.cache
     try:

@@ -230,7 +230,8 @@ def test_coco_with_other_categories(tmp_path):
     with pytest.raises(ChestlibError, match="unknown finding 'Cardiomegaly'"):
         open_data(tmp_path)
     data = open_data(tmp_path, others="drop")
-    assert "1 boxes dropped: Cardiomegaly is not one of the ten" in data.notes and not data.records[0].diseased
+    assert "1 images hold no other box than those dropped: diseased, and not normal" in data.notes
+    assert "1 boxes dropped: Cardiomegaly is not one of the ten" in data.notes and data.records[0].diseased
 
 
 def test_two_images_of_one_name(tmp_path):

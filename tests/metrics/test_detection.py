@@ -360,3 +360,41 @@ def test_bad_truth_is_one_clear_line(truth, predictions, says):
     with pytest.raises(ChestlibError) as error:
         evaluate(truth, predictions)
     assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def partial_case(seed):
+    """A random case on which half of the findings were looked for on each image, those of its boxes among them."""
+    truth, predictions = random_case(seed, images=40)
+    looked = np.random.default_rng(seed).random((len(truth), len(FINDINGS))) < 0.5
+    ids = [frozenset((np.flatnonzero(row) + 1).tolist()) for row in looked]
+    return [replace(r, annotated=own | {*r.labels.tolist()}) for r, own in zip(truth, ids, strict=True)], predictions
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_finding_is_scored_on_the_images_where_somebody_looked_for_it(seed):
+    truth, predictions = partial_case(seed)
+    thresholds = choose_thresholds(truth, predictions)
+    scores = evaluate(truth, predictions, thresholds=thresholds)
+    for label, name in enumerate(FINDINGS[:5], start=1):
+        seen = [replace(record, annotated=None) for record in truth if label in record.annotated]
+        own = {record.file_name: predictions[record.file_name] for record in seen}
+        assert scores["looked_for"][name] == len(seen) < len(truth)
+        assert thresholds[name] == choose_thresholds(seen, own)[name]
+        alone = evaluate(seen, own, thresholds=thresholds)
+        assert "looked_for" not in alone
+        for part in (lambda s: s, lambda s: s["coco"], lambda s: s["froc"]):
+            assert part(scores)["per_finding"][name] == part(alone)["per_finding"][name]
+        if label < 5:
+            for one, other in zip(froc_curves(truth, predictions)[name], froc_curves(seen, own)[name], strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_what_nobody_looked_for_is_no_false_alarm():
+    truth = [Record("0.png", *mass([BOX]), annotated=frozenset({ID["Mass"]})), Record("1.png", annotated=frozenset())]
+    nodule = Detections([OTHER], [ID["Nodule"]], [0.9])
+    said = {"0.png": Detections.from_list([*mass([BOX], [0.8]).to_list(), *nodule.to_list()]), "1.png": nodule}
+    scores = evaluate(truth, said, bootstrap=20)
+    assert scores["looked_for"] == {name: int(name == "Mass") for name in FINDINGS}
+    assert np.sum(scores["boxes"]["confusion"]["counts"]) == 1 and scores["coco"]["AP50"] == 1
+    assert scores["macro"]["accuracy"] == 1 and scores["intervals"]["AP50"] == [1, 1]
+    assert "looked for on" in table(scores)

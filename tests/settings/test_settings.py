@@ -94,6 +94,7 @@ def test_text_changes_the_first_settings_that_have_the_name() -> None:
         ("anchor_ratios=1,b", "expected 1 to 8 numbers, written as 0.5,1,2, each from 0.01 to 100"),
         ("anchor_sizes=0.1", "need five"),
         ("weights=coco", "need trunk resnet50"),
+        ("frozen=2", "random weights must learn"),
     ],
 )
 def test_what_does_not_fit_is_told_with_the_option_and_what_would(text: str, says: str) -> None:

