@@ -8,7 +8,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -98,6 +98,12 @@ def _status(command: Callable[[], object]) -> Any:
             errors.print("interrupted; the same command goes on where it can")
         return end.code
     return 0
+
+
+def tell(where: object, notes: Iterable[str]) -> None:
+    """Print what is doubtful, a line a note, on standard error."""
+    for note in notes:
+        errors.print(f"{where}: {note}", markup=False)
 
 
 def duration(seconds: float) -> str:

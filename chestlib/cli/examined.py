@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.console import errors
+from chestlib.console import tell
 from chestlib.data import DataFolder, Record, findings_of, open_data, patient_groups
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
@@ -57,9 +57,8 @@ def examined(
     except ChestlibError as error:
         drawn = [note for note in data.notes if "drawn as test" in note]
         raise (ChestlibError(f"{error} ({data.root}: {drawn[0]})") if drawn else error) from None
-    for note in data.notes:
-        if "was found below" not in note:  # of images, which are not asked for here
-            errors.print(f"{data.root}: {note}", markup=False)
+    # Those on images are left out: they are not asked for here.
+    tell(data.root, (note for note in data.notes if "was found below" not in note))
     return records, found, thresholds or None, source
 
 

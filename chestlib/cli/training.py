@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +28,7 @@ from chestlib.cli.options import (
     show,
     understood,
 )  # fmt: skip
-from chestlib.console import bar, errors
+from chestlib.console import bar, tell
 
 
 @app.command(epilog=settings.listing("Settings", "tune", "classifier"))
@@ -57,10 +56,10 @@ def tune(
     from chestlib.data import open_data
 
     data = open_data(folders, **understood(findings, others, mapping, frame))
-    _tell(folders[0] if len(folders) == 1 else data.root, data.notes)
+    tell(data.root, data.notes)
     fixed = {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
-    with bar("tuning") as tell:
-        study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=tell)
+    with bar("tuning") as progress:
+        study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=progress)
     failed = package.failures(study)
     trouble = f", {len(failed)} failed: {failed[-1]}" if failed else ""
     print(f"{run}: {package.ended(study)} trials{trouble}; best average precision, on val: {study.best_value:.3f}")
@@ -98,18 +97,13 @@ def train(
     data = open_data(folders, **understood(findings, others, mapping, frame))
     boxes = stage is Stage.detector
     split = splits.default(data.train, data.test, chosen.seed).known(boxes)
-    _tell(folders[0] if len(folders) == 1 else data.root, [*data.notes, *splits.doubts(split, boxes)])
-    with bar(f"training {stage.value}") as tell:
+    tell(data.root, [*data.notes, *splits.doubts(split, boxes)])
+    with bar(f"training {stage.value}") as progress:
         if stage is Stage.classifier and own.tuned_file.is_file():
             (chosen,) = settings.change(sets or [], own.tuned(chosen, identify(split, own.cache)))
-        options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": tell}
+        options: dict[str, Any] = {"resume": resume, "devices": devices, "num_nodes": nodes, "progress": progress}
         package.train_stage(data, own, chosen, split=split, resamples=plan.resamples, **options)
     print(f"{run}: on test {', '.join(_figures(own.read('test'), stage))}")
-
-
-def _tell(what: Path, lines: Iterable[str]) -> None:
-    for line in lines:
-        errors.print(f"{what}: {line}", markup=False)
 
 
 def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
@@ -156,11 +150,11 @@ def evaluate(
             print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
-    _tell(predictions, found.notes)
+    tell(predictions, found.notes)
     scores = metrics.evaluate(records, found, thresholds=thresholds, bootstrap=bootstrap)
     scores["thresholds_of"] = str(source) if source else None
     if absent := scores["without_prediction"]:
-        errors.print(f"{predictions}: nothing on {len(absent)} images (as {absent[0]}); they count as no detections")
+        tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])
     if as_json:
         show(scores)
     else:

@@ -19,7 +19,7 @@ from chestlib.cli.options import (
     show,
     understood,
 )
-from chestlib.console import bar, complain, errors
+from chestlib.console import bar, complain, tell
 from chestlib.errors import ChestlibError
 
 
@@ -53,8 +53,8 @@ def predict(
     from chestlib import predict as package
 
     model = package.TwoStage(stage1, stage2, cascade=cascade)
-    with bar("predicting") as tell:
-        done = package.predict(paths, model, out, overlays=overlays, dask=dask, progress=tell)
+    with bar("predicting") as progress:
+        done = package.predict(paths, model, out, overlays=overlays, dask=dask, progress=progress)
     for error in done.errors:
         complain(error)
     if done.answered:
@@ -100,9 +100,9 @@ def view(
     if not there:
         raise ChestlibError(f"{source}: no film to show; are its {len(films)} images where they were?")
     if len(there) < len(films):
-        errors.print(f"{source}: {len(films) - len(there)} images are missing and left out", markup=False)
+        tell(source, [f"{len(films) - len(there)} images are missing and left out"])
     if len(there) > first:
-        errors.print(f"{out}: the first {first} of {len(there)} films; --first N takes more", markup=False)
+        tell(out, [f"the first {first} of {len(there)} films; --first N takes more"])
     there = there[:first]
     # What each finding's own threshold leaves, one slider could not show.
     boxes = found and [found[i] and found[i].for_display(thresholds) if thresholds else found[i] for i in there]
@@ -120,8 +120,8 @@ def report(
     from chestlib import course
     from chestlib import report as package
 
-    with bar("") as tell:
-        result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=tell)
+    with bar("") as progress:
+        result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=progress)
     print(result)
     if result.failed:
         raise typer.Exit(1)
