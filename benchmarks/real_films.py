@@ -6,10 +6,18 @@ import csv
 import gzip
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from filelock import FileLock
 
 from chestlib.data import Record, open_data
+from chestlib.files import read_json, write_json
 from chestlib.findings import FINDINGS
+
+TOP = Path(__file__).parents[1]
+FILMS = TOP.parent / "shared" / "real"
+FILE = TOP / "figures" / "real.json"
+RUNS = TOP / "runs" / "real"
 
 AS = {"Infiltrate": "Consolidation", "Infiltration": "Consolidation", "Pneumonia": "Consolidation"}
 """NIH's findings to those of ChestX-Det10; others of the same name are the same."""
@@ -61,3 +69,11 @@ def films(root: Path) -> list[Film]:
             labels, view = tuple(entry["Finding Labels"].split("|")), entry["View Position"]
             found.append(Film(record, source, archives.get((source, stem), ""), labels, view))
     return sorted(found, key=lambda film: (film.source != READ, film.record.file_name))
+
+
+def save(section: str, value: Any) -> None:
+    """Put one section into figures/real.json, beside what other benchmarks found."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with FileLock(RUNS / ".figures.lock"):
+        found = read_json(FILE) if FILE.is_file() else {}
+        write_json(FILE, dict(sorted((found | {section: value}).items())))
