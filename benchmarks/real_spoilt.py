@@ -29,8 +29,8 @@ def part(square: np.ndarray, top: float, bottom: float, left: float, right: floa
     return images.square(np.float32(square[a:b, c:d])[None] / 255, SIDE)
 
 
-def small_jpeg(square: np.ndarray) -> np.ndarray:
-    data = cv2.imencode(".jpg", cv2.resize(square, (192, 192), interpolation=cv2.INTER_AREA), [1, 40])[1]
+def small_jpeg(square: np.ndarray, side: int, quality: int) -> np.ndarray:
+    data = cv2.imencode(".jpg", cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), [1, quality])[1]
     return cv2.resize(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), (SIDE, SIDE))
 
 
@@ -49,10 +49,16 @@ SPOILS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "brighter: gamma 0.6": lambda film: np.uint8(255 * (film / 255) ** 0.6 + 0.5),
     "darker: gamma 1.7": lambda film: np.uint8(255 * (film / 255) ** 1.7 + 0.5),
     "tilted by 10 degrees": tilted,
-    "192 px, JPEG of quality 40": small_jpeg,
+    "192 px, JPEG of quality 40": lambda film: small_jpeg(film, 192, 40),
     "a quarter of a film, below": lambda film: part(film, 0.5, 1, 0, 0.5),
     "a quarter of a film, above": lambda film: part(film, 0, 0.5, 0, 0.5),
+    "black bars of a sixth above and below": lambda film: inside(film, 1, 2 / 3),
+    "256 px, JPEG of quality 75": lambda film: small_jpeg(film, 256, 75),
 }
+TAUGHT = [
+    name for name in SPOILS if name.startswith(("black frame of a tenth", "black bars", "an eighth", "not square"))
+]
+"""Those that the guard learns as upright films; of the others it is seen what follows."""
 
 
 def shrunk(film: Film) -> np.ndarray:
