@@ -8,8 +8,9 @@ films; where it comes from, and how to install it, stands in real_foreign.py. Th
 spoilt films the guard is taught (TAUGHT in real_spoilt.py) was, with these figures in sight. What the trunk sees is
 kept in runs/real/guard, kind by kind: run it again and it goes on.
 
-Not measured, for no picture of them could be had: true lateral films, hands, knees, teeth, breasts and other
-radiographs of people, films photographed from a screen, frontal films of other hospitals.
+Not measured, for none could be had: true lateral films, other radiographs of people (hand, knee, tooth, breast), films
+photographed from a screen, frontal films of other hospitals. That a projected lateral chest is refused shows little:
+so is a projected frontal one.
 """
 
 from __future__ import annotations
@@ -42,9 +43,7 @@ POSED, SPOILT = 4, 12
 """Every so-manieth film is shown in the other poses, and spoilt."""
 
 
-@cache
-def trunk() -> Any:
-    return Detector(SETTINGS).eval().model
+trunk = cache(lambda: Detector(SETTINGS).eval().model)
 
 
 def see(squares: Sequence[np.ndarray], half: bool = True) -> np.ndarray:
@@ -76,7 +75,8 @@ def spoilt(name: str, squares: Any) -> np.ndarray:
 def learnt(seen: Sequence[Film]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What a guard learns from: features (n, 944), poses, patients, and of which film each row is.
 
-    Upright films and their mirror images are those of real.py (runs/real/features.npy); some in frames and cut, too.
+    `seen` are all films, since what is kept goes by their order: leave out rows, not films. Upright films and their
+    mirror images are those of real.py (runs/real/features.npy).
     """
     squares, n = cached_images([film.record.path for film in seen], SIDE, RUNS / "cache"), len(seen)
 
@@ -86,8 +86,7 @@ def learnt(seen: Sequence[Film]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     def turned(pose: str) -> np.ndarray:
         return see([posed(np.array(squares[i]))[pose] for i in some])
 
-    rows = [kept(RUNS / "features.npy", both)]
-    of = [np.arange(n), np.arange(n)]
+    rows, of = [kept(RUNS / "features.npy", both)], [np.arange(n), np.arange(n)]
     poses, some = ["upright"] * (2 * n), np.arange(0, n, POSED)
     for pose in [name for name in POSES if name != "upright"]:
         rows.append(kept(HERE / f"{pose}.npy", partial(turned, pose)))

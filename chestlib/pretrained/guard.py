@@ -27,7 +27,7 @@ there are hearts on the right."""
 AXES = 64
 """Of the covariance; more tell no more apart, and are more to ship."""
 
-STRANGE = "looks like no frontal chest X-ray, or like one in a wide frame"
+STRANGE = "looks like no frontal chest X-ray, or like a small or framed copy of one"
 
 
 def posed(square: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from chestlib.pretrained import POSES, Guard, fit_guard, posed
+from chestlib.pretrained.guard import STRANGE
 
 D = 40
 RNG = np.random.default_rng(7)
@@ -60,7 +61,7 @@ def test_a_pose_is_told_by_its_line(arrays: dict[str, np.ndarray], pose: str) ->
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_what_is_in_no_cloud_is_no_film(arrays: dict[str, np.ndarray], strange: np.ndarray) -> None:
     (line,) = Guard(arrays)(strange[None])
-    assert line.startswith("looks like no frontal chest X-ray, or like one in a wide frame (distance ")
+    assert line.startswith(STRANGE + " (distance ")
     assert "\n" not in line
 
 
