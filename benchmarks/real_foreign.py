@@ -84,6 +84,7 @@ def kinds(root: Path, side: int, phantom: Path) -> Iterator[tuple[str, Callable[
     yield (
         "ultrasound",
         lambda: read(
+            "deid_data/data/ultrasounds/*_IMAGE.dcm",
             *(f"pydicom/data/test_files/examples_{name}.dcm" for name in ULTRASOUND),
         ),
     )
