@@ -19,7 +19,7 @@ from distributed import Client, LocalCluster
 
 from chestlib import devices
 from chestlib.data import images
-from chestlib.predict import TwoStage, predict
+from chestlib.prediction import TwoStage, predict
 from chestlib.train import Run
 
 BATCH = 8

@@ -1,14 +1,15 @@
-"""The README's tables, written from the files in figures/ that hold their numbers.
+"""The tables of the README and the model cards, written from the files in figures/ that hold their numbers.
 
     python benchmarks/readme.py
 
-A test fails while the README tells another story.
+A test fails while a page tells another story.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +48,119 @@ def quality(results: list[dict[str, Any]]) -> str:
     return _table(("**synthetic** test part, quick profile", *(f"seed {r['seed']}" for r in results)), rows)
 
 
+def drawn(results: list[dict[str, Any]]) -> str:
+    """In brief, what the course reaches on drawings: from the worst to the best of the seeds."""
+    rows = {"AUROC": ("stage 1", "auroc"), "recall": ("stage 1", "recall"), "specificity": ("stage 1", "specificity"),
+            "boxes: AP50": ("stage 2", "AP50")}  # fmt: skip
+    span = [[r[stage][key] for r in results] for stage, key in rows.values()]
+    head = ["drawings (**synthetic**)", *rows]
+    return _table(
+        head, [[f"{len(results)} seeds, 200 test images each", *(f"{min(v):.2f} to {max(v):.2f}" for v in span)]]
+    )
+
+
+def shipped(real: dict[str, Any]) -> str:
+    """In brief, what the model that ships reaches on real films."""
+    disease, point, boxes = (
+        real["stage 1"]["heads and boxes"],
+        real["operating point"],
+        real["stage 2"]["boxes and heads"],
+    )
+    cells = {
+        "AUROC": _auroc(disease["216 films"]),
+        "recall": _valued(point["recall"]),
+        "specificity": _valued(point["specificity"]),
+        "boxes: AP50": _of(boxes["AP50"], boxes["intervals"]["AP50"]),
+        "findings: mean AUROC": _of(boxes["auroc"], boxes["intervals"]["auroc"]),
+        "pointing game": _of(boxes["pointing"], boxes["intervals"]["pointing"]),
+    }
+    films = f"{boxes['films']} films of ChestX-Det10, {boxes['boxes']} boxes"
+    return _table(["**real films**", *cells], [[films, *cells.values()]])
+
+
+def disease(real: dict[str, Any]) -> str:
+    """Stage 1 on real films, by group, beside what needs no model."""
+    rules = {"heads and boxes": "the model", "view alone": "view alone"}
+    places = real["stage 1"]["heads and boxes"]
+    head = ["AUROC of disease", "films", "diseased", *rules.values()]
+    return _table(
+        head,
+        [
+            [place, str(row["n"]), str(row["diseased"]), *(_auroc(real["stage 1"][rule][place]) for rule in rules)]
+            for place, row in places.items()
+        ],
+    )
+
+
+def findings(real: dict[str, Any]) -> str:
+    """Stage 2 on real films, finding by finding."""
+    boxes = real["stage 2"]["boxes and heads"]
+    rows = [
+        [name, str(row["n"]), f"{row['auroc']:.2f}", f"{row['pointing']:.2f}", f"{boxes['AP50 per finding'][name]:.3f}"]
+        for name, row in boxes["per_finding"].items()
+    ]
+    return _table(["finding", "films with it", "AUROC", "pointing game", "AP50"], rows)
+
+
+def localised(real: dict[str, Any]) -> str:
+    """NIH's boxes found, at seven overlaps."""
+    rows = {name: row for name, row in real["localisation"].items() if name != "of"}
+    at = [key for key in next(iter(rows.values())) if key != "n"]
+    return _table(
+        ["share of NIH's boxes", "boxes", *(f"IoU >= {t}" for t in at)],
+        [[name, str(row["n"]), *(f"{row[t]:.2f}" for t in at)] for name, row in rows.items()],
+    )
+
+
+def _auroc(row: dict[str, Any]) -> str:
+    return _of(row["auroc"], row["interval"])
+
+
+def _valued(row: dict[str, Any]) -> str:
+    return _of(row["value"], row["interval"])
+
+
+def _of(value: float, interval: list[float]) -> str:
+    return f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})"
+
+
 def _table(head: Any, rows: Any) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def render(text: str) -> str:
-    """The README with every table as its file in figures/ says."""
-    for mark, make, name in (("bugs", bugs, "07-silent-bugs.json"), ("quality", quality, "quality.json")):
+PAGES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
+    "README.md": {
+        "shipped": (shipped, "real.json"),
+        "drawn": (drawn, "quality.json"),
+        "bugs": (bugs, "07-silent-bugs.json"),
+        "quality": (quality, "quality.json"),
+    },
+    "docs/model-cards.md": {
+        "disease": (disease, "real.json"),
+        "findings": (findings, "real.json"),
+        "localised": (localised, "real.json"),
+    },
+}
+"""A page's marks, and what makes the table between each of them and the next `<!-- end -->`, of which figures."""
+
+
+def render(page: str) -> str:
+    """Give a page with every table as its file in figures/ says."""
+    text = (TOP / page).read_text()
+    for mark, (make, name) in PAGES[page].items():
         table = make(json.loads((TOP / "figures" / name).read_text()))
         text, found = re.subn(
             rf"(<!-- {mark} -->\n).*?(?=<!-- end -->)", lambda m, t=table: m[1] + t, text, flags=re.DOTALL
         )
-        assert found == 1, f"README.md: the mark <!-- {mark} --> is missing"
+        assert found == 1, f"{page}: the mark <!-- {mark} --> is missing"
     return text
 
 
 def main() -> None:
-    file = TOP / "README.md"
-    file.write_text(render(file.read_text()))
+    for page in PAGES:
+        text = render(page)
+        (TOP / page).write_text(text)
 
 
 if __name__ == "__main__":

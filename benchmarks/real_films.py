@@ -34,6 +34,8 @@ class Film(NamedTuple):
     archive: str  # by which public copy it came
     labels: tuple[str, ...]  # mined from its report
     view: str  # AP or PA
+    sex: str  # F or M
+    age: int  # years
 
     @property
     def diseased(self) -> bool:
@@ -66,9 +68,15 @@ def films(root: Path) -> list[Film]:
         source, stem = record.file_name.split("/")[0], Path(record.file_name).stem
         entry = entries[names.get(stem, stem)]
         if record.path:
-            labels, view = tuple(entry["Finding Labels"].split("|")), entry["View Position"]
-            found.append(Film(record, source, archives.get((source, stem), ""), labels, view))
+            labels = tuple(entry["Finding Labels"].split("|"))
+            of = entry["View Position"], entry["Patient Gender"], int(entry["Patient Age"])
+            found.append(Film(record, source, archives.get((source, stem), ""), labels, *of))
     return sorted(found, key=lambda film: (film.source != READ, film.record.file_name))
+
+
+def official_test(root: Path) -> set[str]:
+    """Name the patients of ChestX-Det10's official test part, whether their films are here or not."""
+    return {record.patient for record in open_data(root / READ).test}
 
 
 def save(section: str, value: Any) -> None:

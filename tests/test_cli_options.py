@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from chestlib import cli, course, predict, report, settings
+from chestlib import cli, course, prediction, report, settings
 from chestlib.course import environment
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
@@ -56,7 +57,8 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      ["cli.examined.open_data", "metrics.evaluate"], {"thresholds": None, **OPENED}),
     ("view", ["DATA", "--out", "page.html", "--first", "3", *TYPED],
      ["data.open_data", "viewer.BoxViewer.to_html"], {"path": Path("page.html"), "self": 3, **OPENED}),
-    ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"], ["predict.TwoStage", "predict.predict"],
+    ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"],
+     ["prediction.shipped.TwoStage", "prediction.predict"],
      {"cascade": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
       "classifier_run": Path("classifier"), "detector_run": Path("detector")}),
     ("report", ["--data", "DATA", "--profile", "full", "--out", "out"], ["report.build"],
@@ -100,7 +102,7 @@ def test_every_option_reaches_the_package(
                 told.update(value if key == "trainer_options" else {key: value})
             if target == called[-1]:
                 raise ChestlibError("noted")
-            return real(*args, **options) if name == "open_data" else None
+            return real(*args, **options) if name == "open_data" else MagicMock()
 
         monkeypatch.setattr(owner, name, note, raising=False)
 
@@ -127,8 +129,10 @@ def test_no_option_is_left_out_above() -> None:
     assert {name: found - {"--help"} for name, found in options.items()} == typed
 
 
+ONE_BROKEN = prediction.Summary(3, 2, ["a.png: broken"])
+
 FAULTY: dict[str, tuple[list[str], Any, str, Callable[..., Any], int]] = {
-    "predict": (["predict", *RUNS], predict, "predict", lambda *_, **__: predict.Summary(3, 2, ["a.png: broken"]), 2),
+    "predict": (["predict", *RUNS], prediction, "predict", lambda *_, **__: ONE_BROKEN, 2),
     "report": (["report"], report, "build", lambda *_, **__: report.ReportResult(Path("film.png"), 2, ("1: x",), 1), 1),
     "env": (["env"], environment, "rows", lambda: [environment.Row("torch", "not installed", False)], 2),
     "env --json": (["env", "--json"], environment, "rows", lambda: [environment.Row("torch", "none", False)], 2),
@@ -139,7 +143,7 @@ FAULTY: dict[str, tuple[list[str], Any, str, Callable[..., Any], int]] = {
 def test_what_found_faults_ends_as_such(faulty: str, place: None, monkeypatch: pytest.MonkeyPatch) -> None:
     typed, module, name, found, status = FAULTY[faulty]
     monkeypatch.setattr(module, name, found)
-    monkeypatch.setattr(predict, "TwoStage", lambda *_, **__: None)
+    monkeypatch.setattr(prediction.shipped, "TwoStage", MagicMock())
     result = CliRunner().invoke(cli.app, typed)
     assert result.exit_code == status and type(result.exception) is SystemExit, result.exception
 

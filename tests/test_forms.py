@@ -12,7 +12,7 @@ from chestlib import metrics
 from chestlib.cli.examined import classified, examined
 from chestlib.data import DataFolder, check, convert, identify, open_data, splits
 from chestlib.data.patients import read_patients
-from chestlib.predict import TwoStage
+from chestlib.prediction import TwoStage
 from chestlib.train import Run
 
 FORMS = ["chestx-det10", "coco", "yolo"]

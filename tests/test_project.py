@@ -137,10 +137,10 @@ def test_every_notebook_can_be_exported_as_a_script() -> None:
     assert resources["output_extension"] == ".py" and "\n# ## " in script
 
 
-def test_the_tables_of_the_readme_are_those_of_the_figures() -> None:
-    render = runpy.run_path(str(TOP / "benchmarks" / "readme.py"))["render"]
-    readme = (TOP / "README.md").read_text()
-    assert render(readme) == readme, "run `python benchmarks/readme.py`"
+def test_tables_of_pages_are_those_of_the_figures() -> None:
+    tables = runpy.run_path(str(TOP / "benchmarks" / "readme.py"))
+    for page in tables["PAGES"]:
+        assert tables["render"](page) == (TOP / page).read_text(), f"{page}: run `python benchmarks/readme.py`"
 
 
 def _texts() -> dict[Path, str]:

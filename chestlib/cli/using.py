@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,13 @@ from chestlib.cli.options import (
     understood,
 )
 from chestlib.console import bar, complain, tell
+from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chestlib.prediction import Prediction
 
 
 @app.command()
@@ -28,8 +34,10 @@ def predict(
     paths: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG, DICOM files, or folders of them.")
     ],
-    detector: Annotated[Path, typer.Option(help="Run folder of stage 2.")],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    detector: Annotated[
+        Path | None, typer.Option(help="Run folder of stage 2; without a run the model that ships answers.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; without it the answers are printed.")] = None,
     classifier: Annotated[
         Path | None, typer.Option(help="Run folder of stage 1; without it stage 2 works alone.")
     ] = None,
@@ -39,27 +47,56 @@ def predict(
         str | None, typer.Option(metavar="ADDRESS|N", help="Spread over a Dask cluster, or over N workers here.")
     ] = None,
 ) -> None:
-    """Find findings and boxes in your own X-rays; the same command goes on where it was stopped.
+    """Find findings and boxes in your own X-rays; with --out, the same command goes on where it was stopped.
 
-    `chestlib predict scans/ --classifier runs/classifier --detector runs/detector --out out`
+    `chestlib predict film.png`; `chestlib predict scans/ --classifier runs/c --detector runs/d --out out`
     """
     from chestlib.data import images
     from chestlib.train import Run
 
     # What is wrong is told before torch is loaded.
     next(images.find(paths))
-    stage1 = Run(classifier).require("classifier", checkpoint=True) if classifier else None
-    stage2 = Run(detector).require("detector", checkpoint=True)
-    from chestlib import predict as package
+    if not out and (overlays or dask):
+        raise ChestlibError("--overlays and --dask write files; name a folder for them with --out")
+    for run, kind in ((classifier, "classifier"), (detector, "detector")):
+        if run:
+            Run(run).require(kind, checkpoint=True)
+    from chestlib import prediction
 
-    model = package.TwoStage(stage1, stage2, cascade=cascade)
+    model = prediction.predictor(classifier, detector, cascade)
+    tell("chestlib", model.told())
+    if not out:
+        _print(prediction.ask(paths, model), model.thresholds)
+        return
     with bar("predicting") as progress:
-        done = package.predict(paths, model, out, overlays=overlays, dask=dask, progress=progress)
+        done = prediction.predict(paths, model, out, overlays=overlays, dask=dask, progress=progress)
     for error in done.errors:
         complain(error)
+    for doubt in done.doubts:
+        complain(doubt)
     if done.answered:
         print(f"{out}: {done.answered} of {done.films} images predicted")
     if done.errors:
+        raise typer.Exit(2)
+
+
+def _print(answers: Iterable[Prediction], thresholds: dict[str, float]) -> None:
+    """Print a line a film, and one for each box that reaches its threshold, as they come."""
+    failed = False
+    for said in answers:
+        if said.error:
+            failed = True
+            complain(said.error)
+            continue
+        called = "" if said.disease_present is None else "diseased" if said.disease_present else "normal"
+        print(f"{said.file}: {called} ({said.disease_probability:.2f})" if called else f"{said.file}:", flush=True)
+        if said.doubt:
+            complain(f"{said.file}: {said.doubt}")
+        shown = (said.detections or Detections.empty()).for_display(thresholds)
+        for box, label, score in zip(shown.boxes, shown.labels, shown.scores, strict=True):
+            x1, y1, x2, y2 = box.round().astype(int)
+            print(f"  {shown.names[label - 1]:<13} {score:.2f}  x {x1} to {x2}, y {y1} to {y2}")
+    if failed:
         raise typer.Exit(2)
 
 
@@ -87,7 +124,7 @@ def view(
     found: list[Any] | None = None
     thresholds = noted_thresholds(predictions or source)
     if (source / "predictions.jsonl").is_file() and not predictions:
-        from chestlib.predict import read_answers
+        from chestlib.prediction import read_answers
 
         said = [answer for answer in read_answers(source) if not answer.error]
         films, found = [Path(answer.file) for answer in said], [answer.detections for answer in said]

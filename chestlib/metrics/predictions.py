@@ -1,6 +1,6 @@
 """Read predictions for the images of a truth, in whichever form they come.
 
-- chestlib's `predictions.jsonl`, of :func:`chestlib.predict.predict`: a line an image, {"file", "detections":
+- chestlib's `predictions.jsonl`, of :func:`chestlib.prediction.predict`: a line an image, {"file", "detections":
   [{"finding", "box", "score"}], "error"}; or a list of such objects. One with an error counts as not predicted.
 - chestlib's `predictions.json` of a run: its test part. A folder that holds either is read as that file.
 - One JSON object: file name to the challenge's list of {finding: [x1, y1, x2, y2, score]}.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chestlib.train.datasets import Target, XrayDataset, augmentation, collate_boxes, repeat_factors, scale_boxes
     from chestlib.train.detector import Detector
     from chestlib.train.load import load_classifier, load_detector, load_weights
-    from chestlib.train.module import warmup_cosine
+    from chestlib.train.module import predicting, warmup_cosine
     from chestlib.train.run import SEARCHED, Run, scored_records
     from chestlib.train.study import ended, failures, tune
     from chestlib.train.trainer import fit
@@ -26,7 +26,7 @@ _HOME = {
     "datasets": ("Target", "XrayDataset", "augmentation", "collate_boxes", "repeat_factors", "scale_boxes"),
     "detector": ("Detector",),
     "load": ("load_classifier", "load_detector", "load_weights"),
-    "module": ("warmup_cosine",),
+    "module": ("predicting", "warmup_cosine"),
     "run": ("SEARCHED", "Run", "scored_records"),
     "study": ("ended", "failures", "tune"),
     "trainer": ("fit",),
@@ -39,8 +39,8 @@ _MODULES = ("classifier", "datasets", "detector", "linear")
 __all__ = [
     "SEARCHED", "Classifier", "Detector", "Run", "SimpleCNN", "Target", "XrayDataset", "augmentation", "classifier",
     "collate_boxes", "datasets", "detector", "ended", "failures", "fit", "linear", "load_classifier",
-    "load_detector", "load_weights", "repeat_factors", "scale_boxes", "scored_records", "train_stage", "tune",
-    "versions", "warmup_cosine",
+    "load_detector", "load_weights", "predicting", "repeat_factors", "scale_boxes", "scored_records", "train_stage",
+    "tune", "versions", "warmup_cosine",
 ]  # fmt: skip
 
 

@@ -40,7 +40,10 @@ HANGS = 300
 FORK = multiprocessing.get_context("forkserver")
 FORK.set_forkserver_preload(
     ["pytest", "commands"]
-    + [f"chestlib.{name}" for name in ("cli", "data", "phantom", "predict", "report", "train.workflow", "train.study")]
+    + [
+        f"chestlib.{name}"
+        for name in ("cli", "data", "phantom", "prediction", "report", "train.workflow", "train.study")
+    ]
 )
 
 

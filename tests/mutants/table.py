@@ -21,8 +21,8 @@ GRADCAM = "chestlib/figures/gradcam.py"
 EVALUATION = "chestlib/metrics/evaluation.py"
 INTERVALS = "chestlib/metrics/intervals.py"
 WRITING = "chestlib/phantom/writing.py"
-PREDICT = "chestlib/predict/model.py"
-OVERLAYS = "chestlib/predict/overlays.py"
+PREDICT = "chestlib/prediction/model.py"
+OVERLAYS = "chestlib/prediction/overlays.py"
 REPORT = "chestlib/report/__init__.py"
 EXECUTE = "chestlib/report/execute.py"
 FACTS = "chestlib/report/facts.py"
@@ -40,12 +40,12 @@ PICTURES = "chestlib/viewer/pictures.py"
 Group = dict[str, list[tuple[str, str, str, str]]]
 
 PREDICTION: Group = {
-    "tests/predict/test_predict.py::test_both_stages_say_again_what_their_runs_say": [
+    "tests/prediction/test_prediction.py::test_both_stages_say_again_what_their_runs_say": [
         ("stage 1 is shown the negative", PREDICT, "stage1 = images.square(picture,", "stage1 = images.square(1 - picture,"),
         ("stage 2 is shown the negative", PREDICT, "stage2 = images.square(picture,", "stage2 = images.square(1 - picture,"),
         ("stage 1 is asked in training mode", PREDICT, "return list(classifier", "self.classifier.train(); return list(classifier"),
     ],
-    "tests/predict/test_predict.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
+    "tests/prediction/test_prediction.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
         ("stage 2 is shown the film on its side", PREDICT, "stage2 = images.square(picture,",
          "stage2 = images.square(picture.transpose(0, 2, 1),"),
         ("width and height of a film are exchanged", PREDICT, "Film(name, picture.shape[2], picture.shape[1],",
@@ -88,7 +88,7 @@ OLD_RUNS: Group = {
 }  # fmt: skip
 
 NOT_SQUARE: Group = {
-    "tests/predict/test_predict.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
+    "tests/prediction/test_prediction.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
         ("detections return with sides exchanged", DETECTOR, "(size[0] / own[0], size[1] / own[1])",
          "(size[1] / own[0], size[0] / own[1])"),
         ("the detector is told height and width", PREDICT, "(films[i].width, films[i].height)",
@@ -198,7 +198,7 @@ PAGES: Group = {
         ("copies of changed notebooks are taken", EXECUTE, 'earlier.get("key") == key and', ""),
         ("another package takes the old copies", EXECUTE, "digest.update(file.read_bytes())", "pass"),
     ],
-    "tests/predict/test_predict.py::test_a_picture_has_the_boxes_that_reach_their_thresholds_in_place": [
+    "tests/prediction/test_prediction.py::test_a_picture_has_the_boxes_that_reach_their_thresholds_in_place": [
         ("overlays have no boxes", OVERLAYS, "drawn(said.file, boxes,", "drawn(said.file, [],"),
         ("overlays have all boxes", OVERLAYS, ".for_display(thresholds)", ""),
     ],

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chestlib import devices
 from chestlib.console import Progress
 from chestlib.data import images
-from chestlib.predict.ahead import ahead
-from chestlib.predict.answers import Prediction, opened
-from chestlib.predict.model import TwoStage
-from chestlib.predict.overlays import draw_missing
-from chestlib.predict.spread import spread
+from chestlib.prediction.ahead import ahead
+from chestlib.prediction.answers import Prediction, opened
+from chestlib.prediction.model import Predictor
+from chestlib.prediction.overlays import draw_missing
+from chestlib.prediction.spread import spread
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How many films there were, how many of them have an answer now, and a line for each that has none."""
+    """How many films there were, how many of them have an answer now, and a line for each that has none.
+
+    `doubts` has a line for each film just answered of which the model says that it may know nothing.
+    """
 
     films: int
     answered: int
     errors: list[str]
+    doubts: list[str] = field(default_factory=list)
 
 
 def predict(
     paths: Sequence[Path],
-    model: TwoStage,
+    model: Predictor,
     out: Path,
     *,
     batch: int = 8,
@@ -63,6 +67,7 @@ def predict(
     """
     films = list(dict.fromkeys(os.fspath(path) for path in images.find(paths)))
     errors: list[str] = []
+    doubts: list[str] = []
     with opened(Path(out), model.about(), films) as answers:
         done = len(films) - len(answers.open)
         slices = (films[at : at + batch] for at in range(0, len(films), batch))
@@ -73,15 +78,29 @@ def predict(
                 answers.add(reply)
                 done += len(reply)
                 errors += [said.error for said in reply if said.error]
+                doubts += [f"{said.file}: {said.doubt}" for said in reply if said.doubt]
                 if progress:
                     progress(done, len(films))
         answered = len(films) - len(errors)
         if overlays and answered:
             errors += draw_missing(Path(out), set(films), model.thresholds, progress)
-    return Summary(len(films), answered, errors)
+    return Summary(len(films), answered, errors, doubts)
 
 
-def _here(model: TwoStage, batches: Iterable[list[str]], batch: int) -> Generator[list[Prediction], None, None]:
+def ask(paths: Sequence[Path], model: Predictor, batch: int = 8) -> Iterator[Prediction]:
+    """Predict for files and folders, one answer after the other; nothing is written.
+
+    Raises
+    ------
+    ChestlibError
+        If nothing is found.
+    """
+    films = list(dict.fromkeys(os.fspath(path) for path in images.find(paths)))
+    for answers in _here(model, (films[at : at + batch] for at in range(0, len(films), batch)), batch):
+        yield from answers
+
+
+def _here(model: Predictor, batches: Iterable[list[str]], batch: int) -> Generator[list[Prediction], None, None]:
     """Answer batch by batch in this process."""
     cores = devices.cores()
     with closing(ahead(model.read, batches, cores, batch + 2 * cores)) as read:

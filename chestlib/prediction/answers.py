@@ -25,8 +25,9 @@ LINES, ABOUT = "predictions.jsonl", "about.json"
 class Prediction:
     """What both stages say of one file; `error` tells why a file could not be read, and then nothing else counts.
 
-    `detections` is None when stage 1 gated stage 2 (`cascade`), and empty once it was written. `bytes` and `mtime_ns`
-    are the file's when it was read; `number`, counted from 1, is the film's own in its output folder.
+    `detections` is None when stage 1 gated stage 2 (`cascade`), and empty once it was written. `doubt` tells why the
+    answer may mean nothing, as of a photograph. `bytes` and `mtime_ns` are the file's when it was read; `number`,
+    counted from 1, is the film's own in its output folder.
     """
 
     file: str
@@ -36,6 +37,7 @@ class Prediction:
     disease_present: bool | None = None
     detections: Detections | None = None
     error: str | None = None
+    doubt: str = ""
     bytes: int = 0
     mtime_ns: int = 0
     number: int = 0

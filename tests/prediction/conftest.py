@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from toy_runs import Shown
 
-from chestlib.predict import TwoStage
+from chestlib.prediction import TwoStage
 from chestlib.train import Run
 
 

@@ -14,8 +14,8 @@ from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.findings import looks
-from chestlib.predict.ahead import ahead
-from chestlib.predict.answers import Prediction, picture, read_answers
+from chestlib.prediction.ahead import ahead
+from chestlib.prediction.answers import Prediction, picture, read_answers
 from chestlib.viewer import drawn
 
 SIDE = 1024

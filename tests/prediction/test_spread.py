@@ -14,7 +14,7 @@ from distributed import LocalCluster
 
 from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
-from chestlib.predict import Summary, TwoStage, predict, read_answers, spread
+from chestlib.prediction import Summary, TwoStage, predict, read_answers, spread
 
 
 def test_two_workers_say_the_same_and_one_that_dies_loses_nothing(

@@ -23,8 +23,8 @@ from chestlib import metrics
 from chestlib.data import DataFolder, Record, images
 from chestlib.errors import ChestlibError
 from chestlib.findings import COLOUR
-from chestlib.predict import Summary, TwoStage, predict, read_answers
-from chestlib.predict.ahead import ahead
+from chestlib.prediction import Summary, TwoStage, predict, read_answers
+from chestlib.prediction.ahead import ahead
 from chestlib.train import Run
 
 

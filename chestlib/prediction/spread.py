@@ -13,15 +13,14 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
-from chestlib.predict.answers import Prediction, same_models
-from chestlib.predict.model import TwoStage
-from chestlib.train import Run
+from chestlib.prediction.answers import Prediction, same_models
+from chestlib.prediction.model import Predictor
+from chestlib.prediction.shipped import Made, made_of, predictor
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -32,13 +31,10 @@ PATIENCE = 30
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 """Run by each local worker: Ctrl-C reaches it too, but it is ended by this process, without a traceback."""
 
-Made = tuple[str | None, str, bool]
-"""What a predictor is made of: both run folders, if there are both, and whether stage 1 is a gate."""
-
 _ONE_AT_A_TIME = Lock()
 
 
-def spread(model: TwoStage, batches: Iterable[list[str]], where: str) -> Generator[list[Prediction], None, None]:
+def spread(model: Predictor, batches: Iterable[list[str]], where: str) -> Generator[list[Prediction], None, None]:
     """Answer batch by batch, in order, on the workers of a Dask cluster.
 
     Parameters
@@ -51,8 +47,7 @@ def spread(model: TwoStage, batches: Iterable[list[str]], where: str) -> Generat
     ChestlibError
         If Dask is not installed, no scheduler or worker answers, or a worker has another model.
     """
-    runs = {kind: os.path.abspath(run.path) for kind, run in model.runs.items()}
-    made, about = (runs.get("classifier"), runs["detector"], model.cascade), plain(model.about())
+    made, about = made_of(model), plain(model.about())
     waiting: deque[tuple[list[str], Any]] = deque()
     try:
         with _cluster(where) as client:
@@ -85,16 +80,15 @@ def _answer(made: Made, about: dict[str, Any], films: list[str]) -> list[Predict
     with _ONE_AT_A_TIME:
         model, own = _predictor(made)
     if not same_models(own, about):
-        raise ChestlibError(f"{made[1]}: other models or another chestlib on a worker than here")
+        raise ChestlibError(f"{made[1] or 'chestlib'}: other models or another chestlib on a worker than here")
     read = [model.read(film) for film in films]
     with _ONE_AT_A_TIME:
         return model.answer(read)
 
 
 @lru_cache(maxsize=1)
-def _predictor(made: Made) -> tuple[TwoStage, dict[str, Any]]:
-    classifier, detector, cascade = made
-    model = TwoStage(Run(Path(classifier)) if classifier else None, Run(Path(detector)), cascade)
+def _predictor(made: Made) -> tuple[Predictor, dict[str, Any]]:
+    model = predictor(*made)
     return model, plain(model.about())
 
 

@@ -1,0 +1,83 @@
+"""The predictor by what is named: two runs, stage 2 alone, or, where none is, the model that ships."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chestlib import devices, pretrained
+from chestlib.errors import ChestlibError
+from chestlib.prediction.answers import Prediction
+from chestlib.prediction.model import Film, Predictor, TwoStage, stack
+from chestlib.train import Run
+
+Place = str | os.PathLike[str] | None
+"""A run folder, or none."""
+
+Made = tuple[str | None, str | None, bool]
+"""What a predictor is made of: both run folders, where there are some, and whether stage 1 is a gate."""
+
+
+class Shipped(Predictor):
+    """The model that ships, as a predictor.
+
+    Raises
+    ------
+    ChestlibError
+        If its files are damaged.
+    """
+
+    def __init__(self) -> None:
+        self.model = pretrained.load()
+        self.threshold: float = self.model.card["thresholds"]["disease"]
+        self.thresholds = self.model.card["thresholds"]["findings"]
+        self.sides = None, self.model.detector.settings.image_size
+        self.device = devices.device()
+        self.model.detector.to(self.device)
+
+    def told(self) -> list[str]:
+        """Say what it is and what it reached."""
+        return [self.model.told()]
+
+    def models(self) -> dict[str, Any]:
+        """Say it of the one model."""
+        card = self.model.card
+        return {
+            "models": {"shipped": card["name"]},
+            "weights_sha256": {"shipped": card["weights_sha256"]},
+            "trained_on": {"shipped": card["films"]},
+        }
+
+    def say(self, films: Sequence[Film]) -> list[Prediction]:
+        """Answer, and tell the films of which it knows nothing."""
+        batch = stack([film.stage2 for film in films], self.device)
+        said = self.model(list(batch), [(film.width, film.height) for film in films])
+        return [
+            film.answered(round(answer.disease, 6), answer.disease >= self.threshold, answer.detections, answer.doubt)
+            for film, answer in zip(films, said, strict=True)
+        ]
+
+
+def predictor(classifier: Place = None, detector: Place = None, cascade: bool = False) -> Predictor:
+    """Make the predictor of run folders; without any, that of the model that ships.
+
+    Raises
+    ------
+    ChestlibError
+        If a run is none, stage 1 is named alone, or a cascade has no stage 1.
+    """
+    if detector is None:
+        if classifier is not None:
+            raise ChestlibError(f"{os.fspath(classifier)}: stage 1 alone finds no boxes; name stage 2, too, or neither")
+        if cascade:
+            raise ChestlibError("a cascade needs stage 1; the model that ships has one look for both")
+        return Shipped()
+    return TwoStage(Run(Path(classifier)) if classifier is not None else None, Run(Path(detector)), cascade)
+
+
+def made_of(model: Predictor) -> Made:
+    """Tell another process what to give to :func:`predictor`."""
+    runs = {kind: os.path.abspath(run.path) for kind, run in getattr(model, "runs", {}).items()}
+    return runs.get("classifier"), runs.get("detector"), model.cascade
