@@ -144,7 +144,13 @@ def archive(seen: Sequence[Film], truth: np.ndarray, fold: np.ndarray, n: int) -
     """The trap: what a network seems to have learnt, where it is seen that it has not, and other choices of films."""
     source, origin = (np.array([getattr(film, name) for film in seen]) for name in ("source", "archive"))
     theirs, elsewhere = source == TOLD, origin != "A"
-    where = {"mixture, held out": theirs, **{name: places(seen)[name] for name in WHOLE}}
+    number, in_a = numbers(seen), theirs & ~elsewhere
+    low, high = number[in_a & ~truth].min(), number[in_a & ~truth].max()
+    where = {
+        "mixture, held out": theirs, "NIH, archive A": in_a,
+        "archive A, the normal films' patient numbers": in_a & (number >= low) & (number <= high),
+        "216 films": source == READ,
+    }  # fmt: skip
     chosen = {  # always as many diseased as normal, within each of the groups
         "the mixture": linear.balanced(truth, source, {TOLD: 1.0}),
         "archive A alone": linear.balanced(truth, np.where(elsewhere, "", source), {TOLD: 1.0}),
@@ -158,14 +164,21 @@ def archive(seen: Sequence[Film], truth: np.ndarray, fold: np.ndarray, n: int) -
     exposed["16 x 16 pixels"] = np.zeros(len(seen))
     exposed["16 x 16 pixels"][ill] = regression(elsewhere[ill], small(seen)[0][ill], fold[ill])
     exposed |= {f"disease, learnt on {name}": p for name, p in said.items()}
-    alone = {"archive": elsewhere.astype(float), "patient number": numbers(seen) / numbers(seen).max()}
+    alone = {"archive": elsewhere.astype(float), "patient number": number / number.max()}
     counted = {
         folder: {a: [int(((source == folder) & (origin == a) & (truth == t)).sum()) for t in (False, True)]
                  for a in sorted({*origin})}
         for folder in (TOLD, READ)
     }  # fmt: skip
+    groups = {f"{name}, {kind}": where[name] & (truth == want) for name in ("NIH, archive A", "216 films")
+              for kind, want in (("normal", False), ("diseased", True))}  # fmt: skip
+    pneumonia = np.array(["Pneumonia" in film.labels for film in seen])
     return {
         "films, normal and diseased": counted,
+        "mean answer, learnt on the mixture": {
+            k: round(said["the mixture"][own].mean(), 3) for k, own in groups.items()
+        },
+        "share of `Pneumonia`": {k: round(pneumonia[own].mean(), 3) for k, own in groups.items()},
         "learnt on": {k: {at: judged(truth, p, own, seen, n) for at, own in where.items()} for k, p in said.items()},
         "archive of diseased films": {k: judged(elsewhere, p, ill, seen, n) for k, p in exposed.items()},
         "disease by": {k: {at: judged(truth, p, own, seen, n) for at, own in where.items()} for k, p in alone.items()},
