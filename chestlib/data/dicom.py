@@ -27,7 +27,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from chestlib.data import images
+from chestlib.data.raw import contents, unit
 from chestlib.errors import ChestlibError
 from chestlib.files import refuse_bomb
 
@@ -70,7 +70,7 @@ def read(path: Path, data: bytes) -> np.ndarray:
             raw = apply_color_lut(raw, dataset)
     with _told(f"{path}: its rescale, window or table is broken"), np.errstate(all="ignore"):  # no numbers: see below
         if raw.ndim == 3:
-            image = cv2.cvtColor(images.unit(raw), cv2.COLOR_RGB2GRAY)
+            image = cv2.cvtColor(unit(raw), cv2.COLOR_RGB2GRAY)
         else:
             image = _displayed(raw, dataset)
     if not np.isfinite(image).all():
@@ -89,9 +89,9 @@ def _told(what: str) -> Iterator[None]:
 
 def _open(path: Path, data: bytes | None) -> pydicom.Dataset:
     """Parse a file, or its bytes with the pixels, that has an image of a sound size; what it lacks is made up for."""
-    head, whole = images.contents(path, len(HEADER)) if data is None else data, data
+    head, whole = contents(path, len(HEADER)) if data is None else data, data
     if head[128:132] != HEADER[128:]:
-        whole = HEADER + (images.contents(path) if data is None else data)
+        whole = HEADER + (contents(path) if data is None else data)
     with _told(f"{path}: not readable as DICOM"), open(path, "rb") if whole is None else io.BytesIO(whole) as source:
         source.seek(len(HEADER))
         meta = read_dataset(source, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
@@ -183,7 +183,7 @@ def _displayed(raw: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
             values = raw * np.float64(slope) + intercept
     if interest := _table(dataset, "VOILUTSequence"):
         first, entries = interest
-        return _looked_up(values, first, images.unit(entries))
+        return _looked_up(values, first, unit(entries))
     values = values.astype(np.float32)
     function = str(dataset.get("VOILUTFunction") or "LINEAR").strip().upper()
     exact = function in ("LINEAR_EXACT", "SIGMOID")

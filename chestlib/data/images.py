@@ -18,6 +18,8 @@ import numpy as np
 import PIL
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from chestlib.data.raw import contents as contents
+from chestlib.data.raw import unit as unit
 from chestlib.errors import ChestlibError
 from chestlib.files import IMAGE_SUFFIXES, MAX_PIXELS, refuse_bomb, walking
 
@@ -26,9 +28,6 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 DECODING = 2
 """To be raised when :func:`decode` or :func:`square` come to give other values: the cache then decodes anew."""
-
-MAX_BYTES = 2**30
-"""A file of :data:`chestlib.files.MAX_PIXELS` pixels stays below; a larger one is not read into memory."""
 
 
 HEAD = 256
@@ -76,17 +75,6 @@ def read(path: Path) -> np.ndarray:
     return decode(contents(path), Path(path))
 
 
-def contents(path: Path, count: int = -1) -> bytes:
-    """Read all bytes of a file, or the first `count`; errors as in :func:`read`."""
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_BYTES:
-                raise ChestlibError(f"{path}: refused, more than {MAX_BYTES} bytes; is it a radiograph?")
-            return file.read(count)
-    except OSError as error:
-        raise ChestlibError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
 def kind(head: bytes) -> str | None:
     """Tell "png", "jpeg" or "dicom" by the first :data:`HEAD` bytes of a file; None for all else.
 
@@ -130,30 +118,6 @@ def decode(data: bytes, path: Path) -> np.ndarray:
             grey = unit(np.asarray(image.convert("L")))
     grey = grey.T if turn in SIDEWAYS else grey
     return np.ascontiguousarray(grey[:: -1 if turn in (3, 4, 7, 8) else 1, :: -1 if turn in (2, 3, 6, 7) else 1])[None]
-
-
-def unit(values: np.ndarray, bits: int = 8) -> np.ndarray:
-    """Bring whole numbers from 0 on to [0, 1], as float32.
-
-    Devices keep 10, 12 or 14 bits in numbers of 16, where black to white would be all but black. So values are
-    divided by the smallest of 255, 1023, 4095, 16383 and 65535 that none exceeds. Eight bits are always divided by 255.
-
-    Parameters
-    ----------
-    values : array of integers
-    bits : int
-        That the file says it has, if it does: no fewer are taken.
-
-    Raises
-    ------
-    ValueError
-        If one is above 65535.
-    """
-    peak = 0 if values.dtype == np.uint8 else int(values.max(initial=0))
-    used = next((depth for depth in sorted({bits, 10, 12, 14, 16}) if bits <= depth and peak < 2**depth), None)
-    if not used:
-        raise ValueError(f"values up to {peak}, more than 16 bits")
-    return values.astype(np.float32) / np.float32(2**used - 1)
 
 
 def _deep(data: bytes) -> np.ndarray:

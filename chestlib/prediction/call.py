@@ -14,16 +14,43 @@ from chestlib.prediction.answers import Prediction
 from chestlib.prediction.shipped import predictor
 from chestlib.prediction.stream import ask
 
-Given = str | os.PathLike[str] | np.ndarray
+Place = str | os.PathLike[str]
+Given = Place | np.ndarray
 
 
-def call(
-    images: Given | Iterable[Given],
-    classifier: str | os.PathLike[str] | None = None,
-    detector: str | os.PathLike[str] | None = None,
+def predict(
+    images: Given | Iterable[Given], *, classifier: Place | None = None, detector: Place | None = None,
     cascade: bool = False,
-) -> list[Prediction]:
-    """Do as :func:`chestlib.predict` says."""
+) -> list[Prediction]:  # fmt: skip
+    """Say of chest X-rays whether there is disease, and what and where; not for clinical use.
+
+    Parameters
+    ----------
+    images : path, array, or several of one kind
+        Image files and folders of them; or grey arrays (H, W) or (1, H, W) in [0, 1].
+    classifier, detector : path, optional
+        Runs of stage 1 and stage 2; with neither, the model that ships with chestlib answers, and one line on standard
+        error says what it is and what it reached on real films.
+    cascade : bool
+        Stage 2 only where stage 1 says diseased.
+
+    Returns
+    -------
+    list of Prediction
+        One a film: `disease_probability`, `disease_present`, `detections` in pixels of the film; `doubt` where the
+        model knows nothing of such a picture; `error` where a file cannot be read.
+
+    Raises
+    ------
+    ChestlibError
+        If no image is found, an array is of another shape or range, or a run cannot be used.
+
+    Examples
+    --------
+    >>> import chestlib
+    >>> said = chestlib.predict("film.png")[0]  # doctest: +SKIP
+    >>> said.disease_present, said.detections.above(0.3).to_list()  # doctest: +SKIP
+    """
     given: Sequence[Given] = [images] if isinstance(images, (str, os.PathLike, np.ndarray)) else list(images)
     arrays = [_checked(one, f"image {i}") for i, one in enumerate(given, start=1) if isinstance(one, np.ndarray)]
     paths = [Path(one) for one in given if not isinstance(one, np.ndarray)]
