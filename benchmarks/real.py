@@ -23,11 +23,12 @@ from real_films import FILMS, READ, RUNS, TOLD, Film, films, save
 from real_recipe import detect, features, fit_detector, fit_heads, taught
 from sklearn.linear_model import LogisticRegression
 
-from chestlib import devices, metrics, pretrained
+from chestlib import devices, metrics
 from chestlib.data import patient_groups
 from chestlib.detections import Detections
 from chestlib.files import read_json
 from chestlib.findings import FINDINGS
+from chestlib.prediction import shipped
 
 COMMAND = "python benchmarks/real.py"
 
@@ -63,7 +64,7 @@ def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> tuple[np.ndarray,
         n = np.array(list(taught(teachers).values()), float)
         for i, boxes in zip(asked, detect(fit_detector(f"fold-{k}", teachers), films_of_k), strict=True):
             found[i] = boxes
-            joined[i] = pretrained.tempered(boxes, 1 / (1 + np.exp(-said[i, 1:])), n)
+            joined[i] = shipped.tempered(boxes, 1 / (1 + np.exp(-said[i, 1:])), n)
         own = [i for i in asked if seen[i].source == READ]
         scores = metrics.coco_scores(*_pair(seen, joined, own))
         print(f"fold {k}: AP50 {scores['AP50']:.3f} on {len(own)} films", flush=True)
@@ -73,7 +74,7 @@ def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> tuple[np.ndarray,
 def fit_joint(seen: Sequence[Film], head: np.ndarray, best: np.ndarray) -> dict[str, float]:
     """Fit on readers' films how the disease head and the best box go together; none of them taught either."""
     own = [i for i, film in enumerate(seen) if film.source == READ]
-    logit = pretrained.log_odds(best)
+    logit = shipped.log_odds(best)
     model = LogisticRegression().fit(np.c_[head, logit][own], [seen[i].diseased for i in own])
     return {"head": model.coef_[0, 0], "boxes": model.coef_[0, 1], "offset": model.intercept_[0]}
 
@@ -87,7 +88,7 @@ def joint(
     for k in range(fold.max() + 1):
         others = fold != k
         how = fit_joint([seen[i] for i in np.flatnonzero(others)], head[others], best[others])
-        said = pretrained.disease(head, best, how)
+        said = shipped.disease(head, best, how)
         threshold = choose([film for film, other in zip(seen, others, strict=True) if other], said[others])
         p[~others], called[~others] = said[~others], said[~others] >= threshold
     return p, called

@@ -33,7 +33,7 @@ from real_spoilt import SIDE, SPOILS, TAUGHT, shrunk
 from chestlib import devices
 from chestlib.data import cached_images
 from chestlib.errors import ChestlibError
-from chestlib.pretrained import POSES, Guard, fit_guard, posed
+from chestlib.prediction import shipped
 from chestlib.settings import DetectorSettings
 from chestlib.train import Detector, linear
 
@@ -84,11 +84,11 @@ def learnt(seen: Sequence[Film]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
         return see([side for square in map(np.array, squares) for side in (square, square[:, ::-1])]).reshape(n, 2, -1)
 
     def turned(pose: str) -> np.ndarray:
-        return see([posed(np.array(squares[i]))[pose] for i in some])
+        return see([shipped.posed(np.array(squares[i]))[pose] for i in some])
 
     rows, of = [kept(RUNS / "features.npy", both)], [np.arange(n), np.arange(n)]
     poses, some = ["upright"] * (2 * n), np.arange(0, n, POSED)
-    for pose in [name for name in POSES if name != "upright"]:
+    for pose in [name for name in shipped.POSES if name != "upright"]:
         rows.append(kept(HERE / f"{pose}.npy", partial(turned, pose)))
         of.append(some)
         poses += [pose] * len(some)
@@ -111,7 +111,7 @@ def rate(hits: np.ndarray) -> dict[str, Any]:
 
 def told(distances: np.ndarray) -> np.ndarray:
     """Name what a guard says by its distances (n, 5): a pose, or "foreign"."""
-    return np.where(distances.min(1) <= 1, np.array(list(POSES))[distances.argmin(1)], "foreign")
+    return np.where(distances.min(1) <= 1, np.array(list(shipped.POSES))[distances.argmin(1)], "foreign")
 
 
 def young(root: Path, seen: Sequence[Film]) -> np.ndarray:
@@ -129,7 +129,7 @@ def measure(root: Path, debian: Path, phantom: Path) -> dict[str, Any]:
     names = np.unique(patients)
     folds = dict(zip(names, np.random.default_rng(0).permutation(len(names)) % 5, strict=True))
     fold = np.array([folds[patient] for patient in patients])
-    guards = [Guard(fit_guard(x[fold != k], poses[fold != k], patients[fold != k])) for k in range(5)]
+    guards = [shipped.Guard(shipped.fit_guard(x[fold != k], poses[fold != k], patients[fold != k])) for k in range(5)]
 
     def judged(features: np.ndarray, films: np.ndarray) -> np.ndarray:
         """Distances by the guard that has not seen the patient."""
@@ -145,12 +145,14 @@ def measure(root: Path, debian: Path, phantom: Path) -> dict[str, Any]:
     result: dict[str, Any] = {"films kept": {name: rate(passed[some]) for name, some in groups.items()}}
     result["films kept"]["mirrored"] = rate(said[n : 2 * n] == "upright")
     result["films told to be"] = {str(name): int((said[:n] == name).sum()) for name in np.unique(said[:n])}
-    alone = Guard(fit_guard(x[source[of] == TOLD], poses[source[of] == TOLD], patients[source[of] == TOLD]))
+    alone = shipped.Guard(
+        shipped.fit_guard(x[source[of] == TOLD], poses[source[of] == TOLD], patients[source[of] == TOLD])
+    )
     strange = ~np.isin(patients[:n], patients[:n][source == TOLD]) & (source == READ)
     result["films kept"][f"{READ}, by a guard of {TOLD}"] = rate(told(alone.distances(x[:n][strange])) == "upright")
     result["poses"] = {
         pose: {"refused": rate(own != "upright"), "told which": rate(own == pose)}
-        for pose in POSES if pose != "upright" for own in [said[poses == pose]]
+        for pose in shipped.POSES if pose != "upright" for own in [said[poses == pose]]
     }  # fmt: skip
     some = np.arange(0, n, SPOILT)
     spoils = {name: told(judged(spoilt(name, squares), some)) == "upright" for name in SPOILS}
@@ -169,8 +171,8 @@ def measure(root: Path, debian: Path, phantom: Path) -> dict[str, Any]:
             "at most": round(float(moved.max()), 4), "said something else": int((told(other) != said[films_of]).sum()),
         }  # fmt: skip
 
-    arrays = fit_guard(x, poses, patients)
-    guard, result["others refused"] = Guard(arrays), {}
+    arrays = shipped.fit_guard(x, poses, patients)
+    guard, result["others refused"] = shipped.Guard(arrays), {}
     for name, make in kinds(debian, SIDE, phantom):
         try:
             away = guard.distances(kept(HERE / f"foreign-{name}.npy", lambda make=make: see(make())))

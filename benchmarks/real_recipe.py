@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 from real_films import READ, RUNS, TOLD, Film
 
-from chestlib import pretrained
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.files import read_json
 from chestlib.findings import FINDINGS
+from chestlib.prediction import shipped
 from chestlib.settings import DetectorSettings
 from chestlib.train import (
     Detector,
@@ -56,7 +56,7 @@ def features(seen: Sequence[Film]) -> np.ndarray:
     if not file.is_file():
         module = Detector(FIRST).eval()
         pictures = XrayDataset([film.record for film in seen], FIRST.image_size, CACHE, boxes=False)
-        found = [pretrained.features(module, [pictures.image(i)]) for i in range(len(pictures))]
+        found = [shipped.features(module, [pictures.image(i)]) for i in range(len(pictures))]
         RUNS.mkdir(parents=True, exist_ok=True)
         np.save(file, np.concatenate(found))
     return np.load(file)

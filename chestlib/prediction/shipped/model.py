@@ -19,7 +19,7 @@ import torch
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, sha256
-from chestlib.pretrained.guard import Guard
+from chestlib.prediction.shipped.guard import Guard
 from chestlib.settings import DetectorSettings, from_json
 from chestlib.train import Detector, detector, linear, predicting
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from chestlib.pretrained import POSES, Guard, fit_guard, posed
-from chestlib.pretrained.guard import STRANGE
+from chestlib.prediction.shipped import POSES, Guard, fit_guard, posed
+from chestlib.prediction.shipped.guard import STRANGE
 
 D = 40
 RNG = np.random.default_rng(7)
