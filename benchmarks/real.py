@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from real_films import FILMS, READ, RUNS, TOLD, Film, films, save
-from real_recipe import detect, features, fit_detector, fit_heads, taught
+from real_recipe import SHARE, detect, features, fit_detector, fit_heads, taught
 from sklearn.linear_model import LogisticRegression
 
 from chestlib import devices, metrics
@@ -29,6 +29,7 @@ from chestlib.detections import Detections
 from chestlib.files import read_json
 from chestlib.findings import FINDINGS
 from chestlib.prediction import shipped
+from chestlib.train import linear
 
 COMMAND = "python benchmarks/real.py"
 
@@ -72,11 +73,17 @@ def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> tuple[np.ndarray,
 
 
 def fit_joint(seen: Sequence[Film], head: np.ndarray, best: np.ndarray) -> dict[str, float]:
-    """Fit on readers' films how the disease head and the best box go together; none of them taught either."""
-    own = [i for i, film in enumerate(seen) if film.source == READ]
-    logit = shipped.log_odds(best)
-    model = LogisticRegression().fit(np.c_[head, logit][own], [seen[i].diseased for i in own])
-    return {"head": model.coef_[0, 0], "boxes": model.coef_[0, 1], "offset": model.intercept_[0]}
+    """Fit how the disease head and the best box go together, on films that taught neither.
+
+    Both folders weigh the same, and so do both answers within each: fitted on readers' films alone, what the reports
+    know is lost. The offset is for the share of disease among the readers' films.
+    """
+    truth, sources = np.array([film.diseased for film in seen]), [film.source for film in seen]
+    weights = linear.balanced(truth, sources, {source: len(seen) / sources.count(source) for source in SHARE})
+    model = LogisticRegression().fit(np.c_[head, shipped.log_odds(best)], truth, sample_weight=weights / 2)
+    share = truth[np.array(sources) == READ].mean()
+    offset = model.intercept_[0] + np.log(share / (1 - share))
+    return {"head": model.coef_[0, 0], "boxes": model.coef_[0, 1], "offset": offset}
 
 
 def joint(

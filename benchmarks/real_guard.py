@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from real_films import FILMS, READ, RUNS, TOLD, TOP, Film, films, save
 from real_foreign import kinds
+from real_recipe import features
 from real_spoilt import SIDE, SPOILS, TAUGHT, shrunk
 
 from chestlib import devices
@@ -75,18 +76,14 @@ def spoilt(name: str, squares: Any) -> np.ndarray:
 def learnt(seen: Sequence[Film]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What a guard learns from: features (n, 944), poses, patients, and of which film each row is.
 
-    `seen` are all films, since what is kept goes by their order: leave out rows, not films. Upright films and their
-    mirror images are those of real.py (runs/real/features.npy).
+    `seen` are all films, since what is kept goes by their order: leave out rows, not films.
     """
     squares, n = cached_images([film.record.path for film in seen], SIDE, RUNS / "cache"), len(seen)
-
-    def both() -> np.ndarray:
-        return see([side for square in map(np.array, squares) for side in (square, square[:, ::-1])]).reshape(n, 2, -1)
 
     def turned(pose: str) -> np.ndarray:
         return see([shipped.posed(np.array(squares[i]))[pose] for i in some])
 
-    rows, of = [kept(RUNS / "features.npy", both)], [np.arange(n), np.arange(n)]
+    rows, of = [features(seen)], [np.arange(n), np.arange(n)]
     poses, some = ["upright"] * (2 * n), np.arange(0, n, POSED)
     for pose in [name for name in shipped.POSES if name != "upright"]:
         rows.append(kept(HERE / f"{pose}.npy", partial(turned, pose)))
