@@ -16,7 +16,6 @@ film among the 216; or the unlabelled 216 themselves, for the mean and spread of
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +37,10 @@ HERE = RUNS / "drawings"
 SIZE = 384
 STRENGTH = 1.0
 """Of the ridge."""
+
+
+AGAIN = ("as drawn", "place and size varied", "all three varied")
+"""Ways whose figure is taken from other drawings too."""
 
 
 class Drawing(NamedTuple):
@@ -103,23 +106,29 @@ WAYS: dict[str, Way] = {
 }
 
 
+def pictures(folder: Path, first: int, count: int) -> tuple[list[np.ndarray], list[Record]]:
+    """Give `count` films of the phantom in `folder`, in the order in which they were drawn."""
+    records = sorted(open_data(folder).records, key=lambda record: record.file_name)[first : first + count]
+    found = XrayDataset(records, SIZE, RUNS / "cache", boxes=False)
+    return [found.image(i)[0].numpy() for i in range(count)], records
+
+
 def drawings(folder: Path, count: int, grounds: Sequence[Record]) -> tuple[list[Drawing], list[Record]]:
-    """Draw, or find drawn: the first `count` films of the phantom in `folder`, with a real film each as ground."""
-    records = sorted(open_data(folder).records, key=lambda record: record.file_name)[:count]
-    whole = XrayDataset(records, SIZE, RUNS / "cache", boxes=False)
+    """Give the first `count` films with and without their findings, and a real film each as ground."""
+    whole, records = pictures(folder, 0, count)
     jobs = sorted(plan(folder, 1200, 200, 1024, 0), key=lambda job: job.path.name)[:count]
 
     def without() -> np.ndarray:
         return np.stack([
-            render_visit(job.visit, SIZE, findings=False)[0] if record.diseased else whole.pixels[i].reshape(SIZE, SIZE)
-            for i, (job, record) in enumerate(zip(jobs, records, strict=True))
+            render_visit(job.visit, SIZE, findings=False)[0] if record.diseased else np.uint8(np.rint(own * 255))
+            for job, record, own in zip(jobs, records, whole, strict=True)
         ])  # fmt: skip
 
-    real, found = XrayDataset(grounds, SIZE, RUNS / "cache", boxes=False), []
-    for i, bare in enumerate(kept("bare", count, without)):
-        ground = real.image(i % len(real))[0].numpy()
-        found.append(Drawing(whole.image(i)[0].numpy(), bare.astype(np.float32) / 255, ground))
-    return found, records
+    real, bare = XrayDataset(grounds, SIZE, RUNS / "cache", boxes=False), kept("bare", count, without)
+    return [
+        Drawing(own, chest.astype(np.float32) / 255, real.image(i % len(real))[0].numpy())
+        for i, (own, chest) in enumerate(zip(whole, bare, strict=True))
+    ], records
 
 
 class Trunk:
@@ -154,23 +163,36 @@ def truth_of(records: Sequence[Record]) -> np.ndarray:
     return np.array([[r.diseased, *(name in r.findings for name in FINDINGS)] for r in records])
 
 
-def examined(x: np.ndarray, y: np.ndarray, real: np.ndarray, read: Sequence[Record], resamples: int) -> dict[str, Any]:
-    """Learn heads from drawings (n, d) with answers (n, 11); score what they say of real films."""
+def said_by(x: np.ndarray, y: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Learn heads from drawings (n, d) with answers (n, 11), and ask them of films (m, d); (m, 11)."""
     slopes, offsets = linear.ridge(x, y, linear.balanced(y[:, 0], [""] * len(y), {"": 1.0}), STRENGTH)
-    said, truth = real @ slopes + offsets, truth_of(read)
+    return np.asarray(real @ slopes + offsets)
+
+
+def examined(said: np.ndarray, before: np.ndarray, read: Sequence[Record], resamples: int) -> dict[str, Any]:
+    """Score what heads say of real films, (films, 11), and its gain over what others said `before`."""
+    truth = truth_of(read)
+
+    def areas(answer: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        pairs = zip(truth.T, answer.T, strict=True)
+        return np.stack([metrics.weighted_scores(t, p, 0.0, weights)["auroc"] for t, p in pairs], 1)
 
     def statistic(weights: np.ndarray) -> dict[str, np.ndarray]:
-        area = [metrics.weighted_scores(t, s, 0.0, weights)["auroc"] for t, s in zip(truth.T, said.T, strict=True)]
-        return {"AUROC of disease": area[0], "AUROC of findings": metrics.mean_present(np.stack(area[1:], 1)),
-                **dict(zip(FINDINGS, area[1:], strict=True))}  # fmt: skip
+        now, then = areas(said, weights), areas(before, weights)
+        found = {"AUROC of disease": now[:, 0], "AUROC of findings": metrics.mean_present(now[:, 1:])}
+        gains = found["AUROC of disease"] - then[:, 0], found["AUROC of findings"] - metrics.mean_present(then[:, 1:])
+        return found | {"gain, disease": gains[0], "gain, findings": gains[1]}
 
-    point = statistic(np.ones((1, len(read))))
+    everyone = np.ones((1, len(read)))
     within = metrics.bootstrap_intervals(statistic, patient_groups(read), resamples)
     row: dict[str, Any] = {
-        name: {"mean": round(float(point[name][0]), 3), "interval": [round(v, 3) for v in within[name]]}
-        for name in ("AUROC of disease", "AUROC of findings")
+        name: {"mean": round(float(value[0]), 3), "interval": [round(v, 3) for v in within[name]]}
+        for name, value in statistic(everyone).items()
     }
-    return {**row, "AUROC of each": {name: round(float(point[name][0]), 2) for name in FINDINGS}}
+    if said is before:
+        row = {name: value for name, value in row.items() if not name.startswith("gain")}
+    each = dict(zip(FINDINGS, areas(said, everyone)[0, 1:].round(2).tolist(), strict=True))
+    return row | {"AUROC of each": each}
 
 
 def laboratory(args: argparse.Namespace, read: list[Record], grounds: list[Record]) -> dict[str, Any]:
@@ -181,32 +203,36 @@ def laboratory(args: argparse.Namespace, read: list[Record], grounds: list[Recor
     films_of = [own.image(i)[0].numpy() for i in range(len(own))]
     both = (kept(f"films {side}", len(read), lambda side=side: trunk(films_of, bool(side))) for side in (0, 1))
     real = np.mean([*both], axis=0)
-    rows, learnt = {}, {}
-    for number, (name, way) in enumerate(WAYS.items()):
-        start = time.process_time()
-        chances = [np.random.default_rng([number, i]) for i in range(len(sets))]
-        pictures = (way(d, rng) for d, rng in zip(sets, chances, strict=True))
+
+    def learn_from(name: str, way: Way, number: int = 0, drawn: Sequence[Drawing] = sets) -> np.ndarray:
+        chances = [np.random.default_rng([number, i]) for i in range(len(drawn))]
         # Half of them mirrored, the same half in each row.
-        x = kept(
-            name, len(sets), lambda p=pictures: np.concatenate([trunk([one], i % 2 == 1) for i, one in enumerate(p)])
-        )
-        learnt[name] = x
-        rows[name] = examined(x, y, real, read, args.resamples)
-        print(name, rows[name], round(time.process_time() - start), flush=True)
-    bare = kept(
-        "bare features", len(sets), lambda: np.concatenate([trunk([d.bare], i % 2 == 1) for i, d in enumerate(sets)])
-    )
+        return kept(name, len(drawn), lambda: np.concatenate(
+            [trunk([way(d, rng)], i % 2 == 1) for i, (d, rng) in enumerate(zip(drawn, chances, strict=True))]
+        ))  # fmt: skip
+
+    learnt = {name: learn_from(name, way, number) for number, (name, way) in enumerate(WAYS.items())}
+    said = {name: said_by(x, y, real) for name, x in learnt.items()}
+    bare = learn_from("bare features", lambda d, rng: d.bare)
     pairs = np.concatenate([learnt["as drawn"], bare]), np.concatenate([y, np.zeros_like(y)])
-    rows["each chest with and without its findings"] = examined(*pairs, real, read, args.resamples)
-    even = kept(
-        "equal", len(sets), lambda: np.concatenate([trunk([equal(d.whole)], i % 2 == 1) for i, d in enumerate(sets)])
-    )
+    said["each chest with and without its findings"] = said_by(*pairs, real)
     even_films = kept("films equal", len(read), lambda: trunk([equal(one) for one in films_of]))
-    rows["both with equal histograms"] = examined(even, y, even_films, read, args.resamples)
-    for name in ("as drawn", "all three varied", "fainter findings, all three varied", "drawn findings on real films"):
+    even = learn_from("equal", lambda d, rng: equal(d.whole))
+    said["histograms made equal, of drawings and films"] = said_by(even, y, even_films)
+    for name in ("as drawn", "place and size varied", "all three varied", "drawn findings on real films"):
         x = learnt[name]
         moved = (real - real.mean(0)) / (real.std(0) + 1e-6) * x.std(0) + x.mean(0)
-        rows[f"{name}; features centred on the unlabelled films"] = examined(x, y, moved, read, args.resamples)
+        said[f"{name}; features centred on the unlabelled films"] = said_by(x, y, moved)
+    rows = {name: examined(answer, said["as drawn"], read, args.resamples) for name, answer in said.items()}
+    # What looked best is asked again of drawings that had no say in the choice.
+    others, records = pictures(args.phantom, args.images, args.images)
+    sets, y = [Drawing(*[other] * 3) for other in others], truth_of(records)
+    again = {name: learn_from(f"{name} again", WAYS[name], 99, sets) for name in AGAIN}
+    said = {name: said_by(x, y, real) for name, x in again.items()}
+    rows |= {f"{name}, {args.images} other drawings": examined(answer, said["as drawn"], read, args.resamples)
+             for name, answer in said.items()}  # fmt: skip
+    for name, row in rows.items():
+        print(f"{name}: {row}", flush=True)
     return rows
 
 
@@ -234,9 +260,9 @@ def main() -> None:
     save("drawings", {
         "detectors": exams, "heads": rows,
         "of": {
-            "data": f"learnt from {args.images} drawings of chestlib phantom, seed 0; examined on {READ}, {len(read)} "
-                    f"films of {len(theirs)} patients, {sum(not r.diseased for r in read)} normal; {len(grounds)} real "
-                    "films as ground",
+            "data": f"chestlib phantom, seed 0: {args.images} drawings for the heads, 1,200 for the detectors; examined on "
+                    f"{READ}, {len(read)} films of {len(theirs)} patients, {sum(not r.diseased for r in read)} normal",
+            "ground": f"{len(grounds)} films of NIH's archive A, No Finding, of other patients",
             "settings": f"efficientnet_lite0 of ImageNet, frozen, {SIZE} px; ridge {STRENGTH}; detectors as in "
                         "transfer, with 0 films",
             "intervals": "95 %, over patients", "device": devices.name(),

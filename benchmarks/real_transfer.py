@@ -32,6 +32,7 @@ from real_films import FILMS, READ, RUNS, TOP, Film, films, save
 from chestlib import devices, metrics
 from chestlib.data import Record, open_data, patient_groups
 from chestlib.detections import Detections
+from chestlib.files import plain
 from chestlib.findings import FINDINGS
 from chestlib.settings import DetectorSettings
 from chestlib.train import Detector, Run, XrayDataset, collate_boxes, detector, fit, load_weights
@@ -48,6 +49,8 @@ SEEN = {"phantom": 500, "films": 100}
 
 STARTS = ("random", "phantom", "ImageNet", "ImageNet, phantom")
 FEW = (50, 100)
+
+FIGURES = ("AP50", "AUROC of findings", "AUROC of disease")
 
 Predictions = dict[str, Detections]
 
@@ -142,6 +145,8 @@ def scores(truth: Sequence[Record], seeds: Sequence[Mapping[str, Detections]], r
             "interval": [round(v, 3) for v in intervals[name]],
             "of each seed": [round(float(v), 3) for v in values[:, 0]],
         }
+    each = np.mean([metrics.finding_auroc(truth, found, np.ones((1, len(truth))))[0] for found in said], axis=0)
+    row["AUROC of each"] = plain(dict(zip(FINDINGS, each.round(2), strict=True)))  # None: on no film
     return row
 
 
@@ -161,7 +166,7 @@ def table(train: list[Record], test: list[Record], phantom: Path, seeds: int, re
                 own = found.setdefault((start, count), [])
                 own.append(detect(run, test))
                 rows[start][str(count)] = scores(test, own, resamples)
-                told = {key: value["mean"] for key, value in rows[start][str(count)].items() if isinstance(value, dict)}
+                told = {key: rows[start][str(count)][key]["mean"] for key in FIGURES}
                 print(f"{count:4} films, seed {seed}, {start}: {told}", flush=True)
                 write(rows, train, test, phantom, seeds)
     return rows
