@@ -260,8 +260,9 @@ def main() -> None:
     save("drawings", {
         "detectors": exams, "heads": rows,
         "of": {
-            "data": f"chestlib phantom, seed 0: {args.images} drawings for the heads, 1,200 for the detectors; examined "
-                    f"on {READ}, {len(read)} films of {len(theirs)} patients, {sum(not r.diseased for r in read)} normal",
+            "data": f"chestlib phantom, seed 0: {args.images} drawings for the heads, 1,200 for the detectors; "
+                    f"examined on {READ}, {len(read)} films of {len(theirs)} patients, "
+                    f"{sum(not r.diseased for r in read)} normal",
             "ground": f"{len(grounds)} films of NIH's archive A, No Finding, of other patients",
             "settings": f"efficientnet_lite0 of ImageNet, frozen, {SIZE} px; ridge {STRENGTH}; detectors as in "
                         "transfer, with 0 films",
