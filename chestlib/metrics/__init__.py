@@ -16,7 +16,7 @@ from chestlib.metrics.binary import (
     threshold_at_floor,
     weighted_scores,
 )
-from chestlib.metrics.coco import coco_ranks, coco_scores
+from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.evaluation import cascade, detection_intervals, evaluate, table
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
@@ -27,10 +27,10 @@ from chestlib.metrics.predictions import Found, noted_thresholds, read_predictio
 from chestlib.metrics.presence import choose_thresholds, presence_scores
 
 __all__ = [
-    "IOU", "Found", "Match", "OperatingPoint", "binary_intervals", "binary_scores", "bootstrap_intervals",
-    "box_scores", "cascade", "choose_thresholds", "coco_ranks", "coco_scores", "confusion_counts",
-    "confusion_matrix", "curves", "detection_intervals", "evaluate", "finding_auroc", "froc_curves", "froc_ranks",
-    "froc_scores", "localisation_scores", "match", "mean_present", "noted_thresholds", "overlap", "pointing",
-    "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "table",
-    "threshold_at_floor", "weighted_scores",
+    "IOU", "Found", "Match", "OperatingPoint", "average_precision", "binary_intervals", "binary_scores",
+    "bootstrap_intervals", "box_scores", "cascade", "choose_thresholds", "coco_ranks", "coco_scores",
+    "confusion_counts", "confusion_matrix", "curves", "detection_intervals", "evaluate", "finding_auroc",
+    "froc_curves", "froc_ranks", "froc_scores", "localisation_scores", "match", "mean_present", "noted_thresholds",
+    "overlap", "pointing", "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size",
+    "reliability", "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip
