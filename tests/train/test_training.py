@@ -184,22 +184,23 @@ def test_resnet50_trains_on_normal_and_diseased_images() -> None:
     assert model.roi_heads.box_predictor.cls_score.out_features == 11
 
 
-def test_the_fast_roi_align_equals_torchvisions() -> None:
+@pytest.mark.parametrize(("strides", "whole"), [((4, 8, 16, 32), 224), ((8, 16, 32), 112)])
+def test_the_fast_roi_align_equals_torchvisions(strides: tuple[int, ...], whole: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    shapes = [(96, 128)] * 2
-    maps = [torch.randn(2, 8, 96 // s, 128 // s, generator=generator) for s in (4, 8, 16, 32)]
+    shapes, names = [(96, 128)] * 2, list("0123"[: len(strides)])
+    maps = [torch.randn(2, 8, 96 // s, 128 // s, generator=generator) for s in strides]
     corners = torch.rand(2, 60, 2, 2, generator=generator) * torch.tensor([170.0, 130.0]) - 20  # some lie outside
     first = torch.cat([corners.amin(2), corners.amax(2)], 2)
     boxes = [first[0], first[1][:7]]
     results = []
-    for kind in (MultiScaleRoIAlign, detector.RoIAlign):
+    theirs = MultiScaleRoIAlign(names, output_size=7, sampling_ratio=2, canonical_scale=whole)
+    for pool in (theirs, detector.RoIAlign(names, output_size=7, sampling_ratio=2)):
         leaves = [m.clone().requires_grad_() for m in maps]
-        pool = kind(featmap_names=list("0123"), output_size=7, sampling_ratio=2)
-        pooled = pool(dict(zip("0123", leaves, strict=True)), boxes, shapes)
+        pooled = pool(dict(zip(names, leaves, strict=True)), boxes, shapes)
         (pooled * torch.arange(7.0)).square().sum().backward()
         results.append([pooled.detach(), *(leaf.grad for leaf in leaves)])
-    for theirs, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+    for expected, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)
     assert results[1][0].abs().max() > 0.5
 
 
