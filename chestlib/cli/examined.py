@@ -1,19 +1,28 @@
-"""What `evaluate` and `view` are given: a truth and what was predicted for it, in any of the forms that people have."""
+"""What `evaluate`, `compare` and `view` are given: a truth and what was predicted for it, in any form."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chestlib.console import tell
-from chestlib.data import DataFolder, Record, findings_of, open_data, patient_groups
+from chestlib.data import DataFolder, Record, annotations_digest, findings_of, open_data, patient_groups
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.findings import FINDINGS
-from chestlib.metrics import Found, binary_intervals, binary_scores, noted_thresholds, read_predictions
+from chestlib.metrics import (
+    Found,
+    binary_intervals,
+    binary_scores,
+    compare,
+    compare_binary,
+    noted_thresholds,
+    read_predictions,
+)
 from chestlib.train import Run, scored_records
 
 Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
@@ -88,21 +97,23 @@ def _opened(
         raise (ChestlibError(f"{error} (of {source})") if known else error) from None
 
 
-def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **options: Any) -> dict[str, Any] | None:
-    """Score a run of stage 1 at its threshold; None for anything else.
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """What a run of stage 1 says of the part it is scored on."""
 
-    Returns
-    -------
-    dict
-        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`) and intervals, empty without resamples.
-    """
+    records: list[Record]
+    probability: np.ndarray
+    threshold: float
+
+
+def classified(truth: Path | Sequence[Path], run: Path, **options: Any) -> Classified | None:
+    """Read what a run of stage 1 says; None for anything else."""
     own = Run(run)
     if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
         return None
     data = open_data(truth, draw=_whole(truth), **options)
     records = scored_records(own, data if _whole(truth) else data.records)
     (threshold,) = own.thresholds(lambda point: [point["threshold"]])
-    diseased = np.array([record.diseased for record in records])
     try:
         said = {row["file"]: row["disease_probability"] for row in own.read("predictions")["test"]}
         probability = np.array([said[record.file_name] for record in records], float)
@@ -110,7 +121,47 @@ def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **option
         raise ChestlibError(
             f"{run / 'predictions.json'}: not what stage 1 says of its test part; train again"
         ) from None
-    groups = patient_groups(records)
-    between = binary_intervals(diseased, probability, threshold, groups, bootstrap) if bootstrap else {}
-    scores = binary_scores(diseased, probability, threshold)
-    return dict(plain({"n_images": len(records), "threshold": threshold, "scores": scores, "intervals": between}))
+    return Classified(records, probability, threshold)
+
+
+def scored(said: Classified, bootstrap: int) -> dict[str, Any]:
+    """Score a classifier at its threshold.
+
+    Returns
+    -------
+    dict
+        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`) and intervals, empty without resamples.
+    """
+    diseased = np.array([record.diseased for record in said.records])
+    at = diseased, said.probability, said.threshold
+    between = binary_intervals(*at, patient_groups(said.records), bootstrap) if bootstrap else {}
+    told = {"n_images": len(diseased), "threshold": said.threshold, "scores": binary_scores(*at), "intervals": between}
+    return dict(plain(told))
+
+
+def compared(truth: Path | Sequence[Path], a: Path, b: Path, bootstrap: int, **options: Any) -> dict[str, Any]:
+    """Compare what two runs, or results of any tools, say of one truth; see :func:`chestlib.metrics.compare`."""
+    first, second = (classified(truth, path, **options) for path in (a, b))
+    if first and second:
+        _require_one_truth(a, b, first.records, second.records)
+        of = dict(zip((r.file_name for r in second.records), second.probability, strict=True))
+        other = np.array([of[r.file_name] for r in first.records])
+        at = first.threshold, second.threshold
+        return compare_binary(first.records, first.probability, other, at, resamples=bootstrap)
+    if first or second:
+        raise ChestlibError(f"{a if first else b}: a run of stage 1, the other is not; compare two of a kind")
+    (records, found, own, _), (others, said, theirs, _) = (examined(truth, path, None, **options) for path in (a, b))
+    for path, one in ((a, found), (b, said)):
+        tell(path, one.notes)
+    _require_one_truth(a, b, records, others)
+    return compare(records, found, said, thresholds=(own, theirs), called=(str(a), str(b)), resamples=bootstrap)
+
+
+def _require_one_truth(a: Path, b: Path, records: Sequence[Record], others: Sequence[Record]) -> None:
+    one, other = ({r.file_name for r in some} for some in (records, others))
+    if one != other:
+        odd = min(one ^ other)
+        who = a if odd in one else b
+        raise ChestlibError(f"{odd}: scored by {who} alone ({len(one ^ other)} such images); compare on one test part")
+    if annotations_digest(records) != annotations_digest(others):
+        raise ChestlibError(f"{a} and {b}: of different truths; score both against one annotation file")

@@ -16,21 +16,60 @@ from chestlib.metrics.binary import (
     threshold_at_floor,
     weighted_scores,
 )
-from chestlib.metrics.coco import coco_ranks, coco_scores
+from chestlib.metrics.coco import average_recall, coco_ranks, coco_scores, share_scores
+from chestlib.metrics.compare import compare, compare_binary, compared
 from chestlib.metrics.confusion import box_scores, confusion_matrix
-from chestlib.metrics.evaluation import cascade, detection_intervals, evaluate, table
+from chestlib.metrics.evaluation import detection_intervals, evaluate
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
+from chestlib.metrics.gate import cascade
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
 from chestlib.metrics.localisation import finding_auroc, localisation_scores, pointing
-from chestlib.metrics.matching import IOU, Match, match, overlap
+from chestlib.metrics.matching import CRITERIA, IOU, Criterion, Match, match, overlap
 from chestlib.metrics.predictions import Found, noted_thresholds, read_predictions
 from chestlib.metrics.presence import choose_thresholds, presence_scores
+from chestlib.metrics.tables import table
 
 __all__ = [
-    "IOU", "Found", "Match", "OperatingPoint", "binary_intervals", "binary_scores", "bootstrap_intervals",
-    "box_scores", "cascade", "choose_thresholds", "coco_ranks", "coco_scores", "confusion_counts",
-    "confusion_matrix", "curves", "detection_intervals", "evaluate", "finding_auroc", "froc_curves", "froc_ranks",
-    "froc_scores", "localisation_scores", "match", "mean_present", "noted_thresholds", "overlap", "pointing",
-    "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "table",
-    "threshold_at_floor", "weighted_scores",
+    "CRITERIA",
+    "IOU",
+    "Criterion",
+    "Found",
+    "Match",
+    "OperatingPoint",
+    "average_recall",
+    "binary_intervals",
+    "binary_scores",
+    "bootstrap_intervals",
+    "box_scores",
+    "cascade",
+    "choose_thresholds",
+    "coco_ranks",
+    "coco_scores",
+    "compare",
+    "compare_binary",
+    "compared",
+    "confusion_counts",
+    "confusion_matrix",
+    "curves",
+    "detection_intervals",
+    "evaluate",
+    "finding_auroc",
+    "froc_curves",
+    "froc_ranks",
+    "froc_scores",
+    "localisation_scores",
+    "match",
+    "mean_present",
+    "noted_thresholds",
+    "overlap",
+    "pointing",
+    "presence_scores",
+    "read_predictions",
+    "recall_by_finding",
+    "recall_by_size",
+    "reliability",
+    "share_scores",
+    "table",
+    "threshold_at_floor",
+    "weighted_scores",
 ]  # fmt: skip

@@ -114,7 +114,7 @@ BOOTSTRAP: Group = {
         ("stage 1 resamples films", WORKFLOW, "patient_groups(records), resamples", "[r.file_name for r in records], resamples"),
     ],
     "tests/metrics/test_detection.py::test_five_films_of_a_patient_are_one_case": [
-        ("stage 2 resamples films", EVALUATION, "statistic, patient_groups(truth),", "statistic, [r.file_name for r in truth],"),
+        ("stage 2 resamples films", EVALUATION, "resampled(measures, patient_groups(truth),", "resampled(measures, [r.file_name for r in truth],"),
     ],
     "tests/metrics/test_binary.py::test_an_interval_is_the_central_95_percent_of_the_resamples": [
         ("the central 90 %", INTERVALS, "[(1 - LEVEL) / 2, (1 + LEVEL) / 2]", "[1 - LEVEL, LEVEL]"),
