@@ -92,7 +92,7 @@ def average_recall(truth: Truth, predictions: Predictions) -> dict[str, float | 
     recalls = []
     for label in range(1, len(names_of(truth)) + 1):
         own, said = true[true.labels == label], _best(found[found.labels == label])
-        hit = _judge(said, own, tuple(THRESHOLDS), *_anywhere(said, own))[0] > 0
+        hit = _judge(said, own, tuple(THRESHOLDS), *_anywhere(said, own))[0][0] > 0
         at_most = [hit[:, _place(said.image) < most].sum() / len(THRESHOLDS) for most in MOST]
         recalls.append(ratio(np.array(at_most), np.array(len(own))))
     return dict(plain(dict(zip(map(str, MOST), mean_present(np.stack(recalls, axis=1)), strict=True))))
@@ -172,13 +172,25 @@ def _ranks(
 ) -> list[list[Ranked]]:
     """Rank the detections of one finding; a list an area, in it one ranking a criterion."""
     counts = [np.bincount(true.image[~outside], minlength=len(looked)) for outside in true_outside]
-    verdict = _judge(found, true, criteria, found_outside, true_outside)
+    verdict, _ = _judge(found, true, criteria, found_outside, true_outside)
     order = np.argsort(-found.scores, kind="stable")
     image, verdict = found.image[order], verdict[:, :, order]
     return [
         [Ranked(image[v != 0], v[v != 0] > 0, boxes, looked) for v in by_criterion]
         for by_criterion, boxes in zip(verdict, counts, strict=True)
     ]
+
+
+def claims(found: Pool, true: Pool, criterion: Criterion = IOU) -> tuple[np.ndarray, np.ndarray]:
+    """Match boxes of all findings: 1 for a hit, -1 for a false alarm, 0 beyond the first hundred; true boxes hit."""
+    counts = np.zeros(len(found), bool)
+    for label in np.unique(found.labels):
+        rows = np.flatnonzero(found.labels == label)
+        counts[rows[_place(found.image[rows]) < MAX_DETECTIONS]] = True
+    verdict = np.zeros(len(found), np.int8)
+    own, free = _judge(found[counts], true, [criterion], *_anywhere(found[counts], true))
+    verdict[counts] = own[0, 0]
+    return verdict, ~free[0, 0]
 
 
 def _best(found: Pool) -> Pool:
@@ -206,8 +218,8 @@ def _outside(boxes: np.ndarray, limits: Sequence[tuple[float, float]], whole: np
 
 def _judge(
     found: Pool, true: Pool, criteria: Sequence[Criterion], found_outside: np.ndarray, true_outside: np.ndarray
-) -> np.ndarray:
-    """1 for a hit, -1 for a false alarm, 0 for what does not count; (areas, criteria, n) for n boxes of one finding.
+) -> tuple[np.ndarray, np.ndarray]:
+    """1 for a hit, -1 for a false alarm, 0 for what does not count, (areas, criteria, n); and the true boxes left over.
 
     In order of score every box takes the free true box that it overlaps most, one inside the area range if it can; of
     equals the last, as pycocotools does. All images take their turns together: first the best box of each, then the
@@ -219,7 +231,7 @@ def _judge(
     fit = np.stack([value >= limit for value, limit in fits])
     near = np.flatnonzero(fit.any(0))
     if not len(near):
-        return verdict
+        return verdict, np.ones((len(true_outside), len(criteria), len(true)), bool)
     near = near[np.lexsort((-column[near], -iou[near], row[near]))]  # each box's favourite first
     row, column, fit = row[near], column[near], fit[:, near]
     boxes, count = np.unique(row, return_counts=True)
@@ -236,7 +248,7 @@ def _judge(
         chosen = best[area, criterion, which] % n
         free[area, criterion, t[chosen]] = False
         verdict[area, criterion, d[chosen]] = ~true_outside[area, t[chosen]]
-    return verdict
+    return verdict, free
 
 
 def _exact(boxes: Pool) -> Pool:

@@ -12,6 +12,7 @@ from chestlib.files import plain
 from chestlib.findings import BACKGROUND
 from chestlib.metrics.coco import average_recall, coco_scores, share_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
+from chestlib.metrics.errors import error_scores
 from chestlib.metrics.froc import froc_scores
 from chestlib.metrics.intervals import bootstrap_intervals, interval, mean_present, resampled
 from chestlib.metrics.matching import CRITERIA, IOU, Predictions, Truth, looked_for, names_of
@@ -51,7 +52,8 @@ def evaluate(
         precision, f1}} and macro, their mean, at image level; boxes: the same at box level with the confusion matrix
         (rows truth, columns detected, background last); counts {finding: {boxes, images, few}}, few for less than ten
         boxes; criteria {0.3, 0.5, centre: {AP, froc_average, per_finding}} of a hit; average_recall (AR@1, 10, 100);
-        sizes, by share of the film, where its size is known; thresholds; without_prediction, the images left out;
+        sizes, by share of the film, where its size is known; errors, what they cost and how many of each kind there
+        are, as :func:`error_scores` says; thresholds; without_prediction, the images left out;
         looked_for {finding: images} where labels are partial: others are left out of that finding's truth, detections
         and rates. None stands for a finding that the truth lacks; it enters no mean.
 
@@ -85,6 +87,7 @@ def evaluate(
         "criteria": _criteria(truth, predictions, thresholds),
         "average_recall": average_recall(truth, predictions),
         "sizes": share_scores(truth, predictions),
+        "errors": error_scores(truth, predictions, thresholds),
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
         **({} if looked.all() else {"looked_for": dict(zip(names, looked.sum(0), strict=True))}),

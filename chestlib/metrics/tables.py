@@ -31,6 +31,12 @@ def table(scores: Mapping[str, Any]) -> str:
     if sizes := scores["sizes"]:
         told = (f"{size} {number(row['AP50'])} ({row['boxes']} boxes)" for size, row in sizes.items())
         lines.append("AP50 of boxes below 1 % of the film, to 5 %, above: " + ", ".join(told))
+    errors = scores["errors"]
+    lines += [
+        "AP50 lost by  " + ", ".join(f"{kind} {number(value)}" for kind, value in errors["dAP"].items()),
+        "false alarms  " + ", ".join(f"{kind} {n}" for kind, n in errors["false_alarms"].items()),
+        "missed boxes  " + ", ".join(f"{cause} {n}" for cause, n in errors["misses"].items()),
+    ]
     if partly := scores.get("looked_for"):
         lines.append("looked for on " + ", ".join(f"{n} {name}" for name, n in partly.items()) + " images")
     if "thresholds_of" in scores:

@@ -11,6 +11,7 @@ from mutants import Mutant
 
 CLI_DATA = "chestlib/cli/data.py"
 CLI_TRAINING = "chestlib/cli/training.py"
+CLI_SCORING = "chestlib/cli/scoring.py"
 CLI_USING = "chestlib/cli/using.py"
 LESSON = "chestlib/course/lesson.py"
 CHECK = "chestlib/data/check.py"
@@ -144,7 +145,7 @@ COMMAND_LINE: Group = {
         ("check ends with 0 in spite of errors", CLI_DATA, "if not report.ok:", "if False:"),
         ("a failed report ends with 0", CLI_USING, "if result.failed:", "if False:"),
         ("predict ends with 0 in spite of errors", CLI_USING, "if done.errors:", "if False:"),
-        ("--bootstrap is ignored", CLI_TRAINING, "bootstrap=bootstrap)", "bootstrap=0)"),
+        ("--bootstrap is ignored", CLI_SCORING, "bootstrap=bootstrap)", "bootstrap=0)"),
         ("phantom ignores --seed", CLI_DATA, "size=size, seed=seed,", "size=size, seed=0,"),
         ("train ignores --seed", CLI_TRAINING, "getattr(plan, stage.value), seed=seed)", "getattr(plan, stage.value))"),
         ("tune ignores --seed", CLI_TRAINING, "replace(chosen.classifier, seed=seed)", "chosen.classifier"),
