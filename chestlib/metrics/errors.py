@@ -66,17 +66,16 @@ def error_scores(truth: Truth, predictions: Predictions, thresholds: Mapping[str
     kind, target = _kinds(found, true, hit, used)
     least = np.array([0.0, *(thresholds[name] for name in names_of(truth))])
     called = kind[found.scores >= least[found.labels]]
-    misses = missed_boxes(truth, predictions, thresholds)
-    labels = {(r.file_name, i): r.names[c - 1] for r in truth for i, c in enumerate(r.labels)}
-    of = {name: dict.fromkeys(CAUSES, 0) for name in names_of(truth)}
-    for miss in misses:
-        of[labels[miss.file_name, miss.index]][miss.cause] += 1
+    missed, cause = _missed(truth, predictions, thresholds)
+    counts = np.zeros((len(names_of(truth)), len(CAUSES)), int)
+    np.add.at(counts, (missed.labels - 1, cause), 1)
+    of = {name: dict(zip(CAUSES, row, strict=True)) for name, row in zip(names_of(truth), counts, strict=True)}
     return dict(
         plain(
             {
                 "dAP": _costs(found, true, hit, used, kind, target, len(names_of(truth))),
                 "false_alarms": {name: int((called == i).sum()) for i, name in enumerate(KINDS)},
-                "misses": {cause: sum(row[cause] for row in of.values()) for cause in CAUSES},
+                "misses": dict(zip(CAUSES, counts.sum(0), strict=True)),
                 "misses_of": of,
             }
         )
@@ -148,6 +147,13 @@ def missed_boxes(truth: Truth, predictions: Predictions, thresholds: Mapping[str
     it by .1 or more; `named otherwise`: another finding is called there (IoU .5); `too small`: below 1 % of the film,
     or 32 x 32 pixels where the size of a film is unknown; `not seen`: the rest.
     """
+    missed, cause = _missed(truth, predictions, thresholds)
+    rows = zip(missed.image.tolist(), missed.scores.astype(int).tolist(), cause.tolist(), strict=True)
+    return [Missed(truth[image].file_name, index, CAUSES[i]) for image, index, i in rows]
+
+
+def _missed(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> tuple[Pool, np.ndarray]:
+    """Pool the missed boxes, with their index in their image for a score, and the index of their cause."""
     true, found = pooled(truth), pooled_detections(truth, predictions)
     least = np.array([0.0, *(thresholds[name] for name in names_of(truth))])
     called = found.scores >= least[found.labels]
@@ -167,9 +173,7 @@ def missed_boxes(truth: Truth, predictions: Predictions, thresholds: Mapping[str
     tests = [some(same & ~on & (iou >= IOU)), some(same & on & (iou >= NEAR)), some(~same & on & (iou >= IOU)), small]
     cause = np.select(tests, range(len(tests)), len(tests))
     place = np.arange(len(true)) - np.searchsorted(true.image, true.image)
-    return [
-        Missed(truth[true.image[i]].file_name, int(place[i]), CAUSES[cause[i]]) for i in np.flatnonzero(missed).tolist()
-    ]
+    return replace(true, scores=place)[missed], cause[missed]
 
 
 def _unlabelled(boxes: Pool) -> Pool:
