@@ -1,4 +1,17 @@
-"""One call for every figure of stage 2."""
+"""One call for every figure of stage 2.
+
+- n_images; without_prediction, the images left out; thresholds; counts {finding: {boxes, images, few}}, few for less
+  than ten boxes; looked_for {finding: images} where labels are partial: other images are left out of that finding's
+  truth, detections and rates.
+- coco and froc, as in :mod:`coco` and :mod:`froc`; average_recall (AR@1, 10, 100); sizes, by share of the film, where
+  its size is known; criteria {0.3, 0.5, centre: {AP, froc_average, per_finding}} of a hit.
+- per_finding {finding: {AP50, accuracy, recall, precision, f1}} and macro, their mean, at image level; boxes: the same
+  at box level with the confusion matrix (rows truth, columns detected, background last).
+- errors: what they cost and how many of each kind there are, as :func:`chestlib.metrics.error_scores` says.
+- With resamples also intervals {AP50, froc_average, macro_f1: [low, high]}, and intervals_of_all {figure: {mean,
+  per_finding: {finding: [low, high]}}} of AP, AP50, AP75, froc, accuracy, recall, precision, f1, box_recall,
+  box_precision, box_f1, AP@0.3, froc@0.3, AP@centre and froc@centre.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +29,7 @@ from chestlib.metrics.errors import error_scores
 from chestlib.metrics.froc import froc_scores
 from chestlib.metrics.intervals import bootstrap_intervals, interval, mean_present, resampled
 from chestlib.metrics.matching import CRITERIA, IOU, Predictions, Truth, looked_for, names_of
-from chestlib.metrics.measures import FIGURES, MAIN, NAMES, Measures
+from chestlib.metrics.measures import FIGURES, MAIN, NAMES, OF_CRITERIA, Measures
 from chestlib.metrics.presence import DEFAULT_THRESHOLD, called, presence_scores, present
 from chestlib.metrics.sound import require_sound
 
@@ -48,18 +61,7 @@ def evaluate(
     Returns
     -------
     dict
-        n_images; coco and froc (as in :mod:`coco`, :mod:`froc`); per_finding {finding: {AP50, accuracy, recall,
-        precision, f1}} and macro, their mean, at image level; boxes: the same at box level with the confusion matrix
-        (rows truth, columns detected, background last); counts {finding: {boxes, images, few}}, few for less than ten
-        boxes; criteria {0.3, 0.5, centre: {AP, froc_average, per_finding}} of a hit; average_recall (AR@1, 10, 100);
-        sizes, by share of the film, where its size is known; errors, what they cost and how many of each kind there
-        are, as :func:`error_scores` says; thresholds; without_prediction, the images left out;
-        looked_for {finding: images} where labels are partial: others are left out of that finding's truth, detections
-        and rates. None stands for a finding that the truth lacks; it enters no mean.
-
-        With resamples also intervals {AP50, froc_average, macro_f1: [low, high]}, and intervals_of_all {figure: {mean,
-        per_finding: {finding: [low, high]}}} of AP, AP50, AP75, froc, accuracy, recall, precision, f1, box_recall,
-        box_precision, box_f1, AP@0.3, froc@0.3, AP@centre and froc@centre.
+        As the top of this module lists it. None stands for a finding that the truth lacks; it enters no mean.
 
     Raises
     ------
@@ -73,6 +75,7 @@ def evaluate(
     at_50 = np.array([coco["per_finding"][name]["AP50"] for name in names], float)
     looked, everyone = looked_for(truth), np.ones((1, len(truth)))
     presence = presence_scores(present(truth), called(truth, predictions, thresholds), everyone, looked)
+    measures = Measures(truth, predictions, thresholds, FIGURES if bootstrap else OF_CRITERIA)
     counts, order = confusion_matrix(truth, predictions, thresholds), [*range(1, len(names) + 1), BACKGROUND]
     result = {
         "n_images": len(truth),
@@ -84,7 +87,7 @@ def evaluate(
             "confusion": {"labels": [*names, "background"], "counts": counts[np.ix_(order, order)]},
         },
         "counts": counts_of(truth),
-        "criteria": _criteria(truth, predictions, thresholds),
+        "criteria": _criteria(measures(everyone), names),
         "average_recall": average_recall(truth, predictions),
         "sizes": share_scores(truth, predictions),
         "errors": error_scores(truth, predictions, thresholds),
@@ -93,7 +96,7 @@ def evaluate(
         **({} if looked.all() else {"looked_for": dict(zip(names, looked.sum(0), strict=True))}),
     }
     if bootstrap:
-        result |= _intervals(truth, Measures(truth, predictions, thresholds, FIGURES), bootstrap, seed)
+        result |= _intervals(truth, measures, bootstrap, seed)
     return dict(plain(result))
 
 
@@ -107,17 +110,15 @@ def counts_of(truth: Truth) -> dict[str, dict[str, Any]]:
     }
 
 
-def _criteria(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> dict[str, Any]:
+def _criteria(found: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, Any]:
     """Lay out average precision and FROC by what counts as a hit."""
-    found = Measures(truth, predictions, thresholds, FIGURES)(np.ones((1, len(truth))))
     of = {c: {"AP": f"AP@{c}", "froc_average": f"froc@{c}"} for c in CRITERIA}
     of[IOU] = {"AP": "AP50", "froc_average": "froc"}
     return {
         str(c): {
             **{key: mean_present(found[name])[0] for key, name in keys.items()},
             "per_finding": {
-                finding: {key: found[name][0, i] for key, name in keys.items()}
-                for i, finding in enumerate(names_of(truth))
+                finding: {key: found[name][0, i] for key, name in keys.items()} for i, finding in enumerate(names)
             },
         }
         for c, keys in of.items()

@@ -21,7 +21,8 @@ MAIN = ("AP50", "froc", "f1")
 """What is told of a whole: their means are `AP50`, `froc_average` and `macro_f1`."""
 BY_FINDING = ("AP", "AP50", "AP75", "froc", "accuracy", "recall", "precision", "f1")
 BOXES = ("box_recall", "box_precision", "box_f1")
-FIGURES = (*BY_FINDING, *BOXES, *(f"{kind}@{criterion}" for criterion in OTHERS for kind in ("AP", "froc")))
+OF_CRITERIA = ("AP50", "froc", *(f"{kind}@{criterion}" for criterion in OTHERS for kind in ("AP", "froc")))
+FIGURES = (*BY_FINDING, *BOXES, *OF_CRITERIA[2:])
 NAMES = {"AP50": "AP50", "froc": "froc_average", "f1": "macro_f1"}
 """Of the means over findings."""
 
@@ -46,10 +47,11 @@ class Measures:
     ) -> None:
         self._wanted, self._looked = wanted, looked_for(truth)
         ious = tuple(float(iou) for iou in THRESHOLDS) if {"AP", "AP75"} & {*wanted} else (IOU,)
-        self._coco = ranks_by(truth, predictions, ious)
+        others = [c for c in OTHERS if f"AP@{c}" in wanted]
+        ranks = ranks_by(truth, predictions, [*ious, *others])
+        self._coco = [rows[: len(ious)] for rows in ranks]
+        self._ap_by = {f"AP@{c}": [rows[len(ious) + i] for rows in ranks] for i, c in enumerate(others)}
         self._froc = list(froc_ranks(truth, predictions).values()) if "froc" in wanted else []
-        own = {c: ranks_by(truth, predictions, [c]) for c in OTHERS if f"AP@{c}" in wanted}
-        self._ap_by = {f"AP@{c}": [ranked for (ranked,) in rows] for c, rows in own.items()}
         self._froc_by = {
             f"froc@{c}": list(froc_ranks(truth, predictions, criterion=c).values())
             for c in OTHERS
