@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from chestlib.metrics import (
     binary_scores,
     compare,
     compare_binary,
+    decisions,
     noted_thresholds,
     read_predictions,
 )
@@ -130,13 +132,24 @@ def scored(said: Classified, bootstrap: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`) and intervals, empty without resamples.
+        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`), intervals, empty without resamples, and
+        decisions, as :func:`chestlib.metrics.decisions`.
     """
     diseased = np.array([record.diseased for record in said.records])
     at = diseased, said.probability, said.threshold
     between = binary_intervals(*at, patient_groups(said.records), bootstrap) if bootstrap else {}
     told = {"n_images": len(diseased), "threshold": said.threshold, "scores": binary_scores(*at), "intervals": between}
-    return dict(plain(told))
+    return dict(plain({**told, "decisions": decisions(*at)}))
+
+
+def worth(rows: Sequence[dict[str, float | None]]) -> str:
+    """Lay out :func:`chestlib.metrics.decisions`."""
+    lines = ["prevalence   called: diseased   other: normal   worth acting on, if one acts from a probability of"]
+    for row in rows:
+        share, positive, negative, low, high = (math.nan if value is None else value for value in row.values())
+        where = f"{low:.1%} to {high:.1%}" if low < high else "nothing"
+        lines.append(f"{share:>10.0%}{positive:>19.1%}{negative:>16.1%}   {where}")
+    return "\n".join(lines)
 
 
 def compared(truth: Path | Sequence[Path], a: Path, b: Path, bootstrap: int, **options: Any) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def evaluate(
     scored at its own threshold.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import classified, examined, scored
+    from chestlib.cli.examined import classified, examined, scored, worth
+    from chestlib.train import Run
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
@@ -54,10 +55,18 @@ def evaluate(
             rows = scores["scores"].items()
             print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
             print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+            print(worth(scores["decisions"]))
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
     tell(predictions, found.notes)
-    scores = metrics.evaluate(records, found, thresholds=thresholds, bootstrap=bootstrap)
+    of_run = source if source and (source / "settings.json").is_file() else None
+    scores = metrics.evaluate(
+        records,
+        found,
+        thresholds=thresholds,
+        calibration=Run(of_run).calibration() if of_run else None,
+        bootstrap=bootstrap,
+    )
     scores["thresholds_of"] = str(source) if source else None
     if absent := scores["without_prediction"]:
         tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])

@@ -16,9 +16,11 @@ from chestlib.metrics.binary import (
     threshold_at_floor,
     weighted_scores,
 )
+from chestlib.metrics.calibration import Calibration, box_reliability, calibrate, isotonic
 from chestlib.metrics.coco import average_recall, coco_ranks, coco_scores, share_scores
 from chestlib.metrics.compare import compare, compare_binary, compared
 from chestlib.metrics.confusion import box_scores, confusion_matrix
+from chestlib.metrics.decision import decisions, net_benefit
 from chestlib.metrics.errors import Missed, error_scores, missed_boxes
 from chestlib.metrics.evaluation import detection_intervals, evaluate
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
@@ -31,11 +33,12 @@ from chestlib.metrics.presence import choose_thresholds, presence_scores
 from chestlib.metrics.tables import table
 
 __all__ = [
-    "CRITERIA", "IOU", "Criterion", "Found", "Match", "Missed", "OperatingPoint", "average_recall",
-    "binary_intervals", "binary_scores", "bootstrap_intervals", "box_scores", "cascade", "choose_thresholds",
-    "coco_ranks", "coco_scores", "compare", "compare_binary", "compared", "confusion_counts", "confusion_matrix",
-    "curves", "detection_intervals", "error_scores", "evaluate", "finding_auroc", "froc_curves", "froc_ranks",
-    "froc_scores", "localisation_scores", "match", "mean_present", "missed_boxes", "noted_thresholds", "overlap",
-    "pointing", "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size", "reliability",
-    "share_scores", "table", "threshold_at_floor", "weighted_scores",
+    "CRITERIA", "IOU", "Calibration", "Criterion", "Found", "Match", "Missed", "OperatingPoint", "average_recall",
+    "binary_intervals", "binary_scores", "bootstrap_intervals", "box_reliability", "box_scores", "calibrate",
+    "cascade", "choose_thresholds", "coco_ranks", "coco_scores", "compare", "compare_binary", "compared",
+    "confusion_counts", "confusion_matrix", "curves", "decisions", "detection_intervals", "error_scores",
+    "evaluate", "finding_auroc", "froc_curves", "froc_ranks", "froc_scores", "isotonic", "localisation_scores",
+    "match", "mean_present", "missed_boxes", "net_benefit", "noted_thresholds", "overlap", "pointing",
+    "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "share_scores",
+    "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip

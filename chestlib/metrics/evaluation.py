@@ -8,6 +8,7 @@
 - per_finding {finding: {AP50, accuracy, recall, precision, f1}} and macro, their mean, at image level; boxes: the same
   at box level with the confusion matrix (rows truth, columns detected, background last).
 - errors: what they cost and how many of each kind there are, as :func:`chestlib.metrics.error_scores` says.
+- reliability {raw, calibrated if a calibration is given} of box scores, as :func:`chestlib.metrics.box_reliability`.
 - With resamples also intervals {AP50, froc_average, macro_f1: [low, high]}, and intervals_of_all {figure: {mean,
   per_finding: {finding: [low, high]}}} of AP, AP50, AP75, froc, accuracy, recall, precision, f1, box_recall,
   box_precision, box_f1, AP@0.3, froc@0.3, AP@centre and froc@centre.
@@ -23,6 +24,7 @@ import numpy as np
 from chestlib.data import patient_groups
 from chestlib.files import plain
 from chestlib.findings import BACKGROUND
+from chestlib.metrics.calibration import Calibration, box_reliability
 from chestlib.metrics.coco import average_recall, coco_scores, share_scores
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.errors import error_scores
@@ -42,6 +44,7 @@ def evaluate(
     predictions: Predictions,
     *,
     thresholds: Mapping[str, float] | None = None,
+    calibration: Calibration | None = None,
     bootstrap: int = 0,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -55,6 +58,8 @@ def evaluate(
         File name to detections; an image left out counts as without detections and is named in the result.
     thresholds : mapping, optional
         Finding to the score from which it is called, as :func:`choose_thresholds` finds; .5 for findings not named.
+    calibration : Calibration, optional
+        Fitted on validation (:func:`calibrate`); tells what it would make of the scores, and changes no other figure.
     bootstrap : int
         Patient-clustered resamples for 95 % intervals; 0 for none.
 
@@ -91,10 +96,13 @@ def evaluate(
         "average_recall": average_recall(truth, predictions),
         "sizes": share_scores(truth, predictions),
         "errors": error_scores(truth, predictions, thresholds),
+        "reliability": {"raw": box_reliability(truth, predictions)},
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
         **({} if looked.all() else {"looked_for": dict(zip(names, looked.sum(0), strict=True))}),
     }
+    if calibration:
+        result["reliability"]["calibrated"] = box_reliability(truth, calibration.apply(predictions))
     if bootstrap:
         result |= _intervals(truth, measures, bootstrap, seed)
     return dict(plain(result))
