@@ -69,7 +69,8 @@ class Calibration:
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Map scores (n,) to shares (n,); beyond the knots the nearest one counts."""
-        return np.interp(scores, self.scores, self.shares)
+        mapped: np.ndarray = np.interp(scores, self.scores, self.shares)
+        return mapped
 
     def apply(self, predictions: Predictions) -> dict[str, Detections]:
         """Give the same boxes with mapped scores.

@@ -38,8 +38,8 @@ def table(scores: Mapping[str, Any]) -> str:
         "missed boxes  " + ", ".join(f"{cause} {n}" for cause, n in errors["misses"].items()),
     ]
     after = scores["reliability"].get("calibrated")
-    told = f"D-ECE  {number(scores['reliability']['raw']['d_ece'])}"
-    lines.append(told + (f", {number(after['d_ece'])} by the calibration of validation" if after else ""))
+    before = f"D-ECE  {number(scores['reliability']['raw']['d_ece'])}"
+    lines.append(before + (f", {number(after['d_ece'])} by the calibration of validation" if after else ""))
     if partly := scores.get("looked_for"):
         lines.append("looked for on " + ", ".join(f"{n} {name}" for name, n in partly.items()) + " images")
     if "thresholds_of" in scores:
