@@ -55,6 +55,8 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      {"bootstrap": 7, "thresholds": dict.fromkeys(FINDINGS, 0.25), "findings": FINDINGS}),
     ("evaluate own", ["DATA", "said.json", *TYPED],
      ["cli.examined.open_data", "metrics.evaluate"], {"thresholds": None, **OPENED}),
+    ("evaluate by", ["DATA", "said.json", "--by", "groups.csv", "--bootstrap", "7"],
+     ["cli.examined.open_data", "cli.examined.read_groups"], {"path": Path("groups.csv")}),
     ("compare", ["DATA", "said.json", "said.json", "--bootstrap", "7", "--json"],
      ["cli.examined.open_data", "cli.examined.compare"],
      {"resamples": 7, "thresholds": (None, None), "findings": FINDINGS}),

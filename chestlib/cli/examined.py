@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from chestlib.metrics import (
     compare_binary,
     decisions,
     noted_thresholds,
+    read_groups,
     read_predictions,
+    subgroup_scores,
+    weighted_scores,
 )
 from chestlib.train import Run, scored_records
 
@@ -107,6 +111,11 @@ class Classified:
     probability: np.ndarray
     threshold: float
 
+    def statistic(self) -> Callable[[np.ndarray], Mapping[str, np.ndarray]]:
+        """Give its scores as a function of weights."""
+        diseased = np.array([record.diseased for record in self.records])
+        return partial(weighted_scores, diseased, self.probability, self.threshold)
+
 
 def classified(truth: Path | Sequence[Path], run: Path, **options: Any) -> Classified | None:
     """Read what a run of stage 1 says; None for anything else."""
@@ -140,6 +149,13 @@ def scored(said: Classified, bootstrap: int) -> dict[str, Any]:
     between = binary_intervals(*at, patient_groups(said.records), bootstrap) if bootstrap else {}
     told = {"n_images": len(diseased), "threshold": said.threshold, "scores": binary_scores(*at), "intervals": between}
     return dict(plain({**told, "decisions": decisions(*at)}))
+
+
+def by_group(table: Path, records: Sequence[Record], statistic: Any, bootstrap: int) -> dict[str, Any]:
+    """Score groups of images by a table; see :func:`chestlib.metrics.subgroup_scores`."""
+    groups, notes = read_groups(table, records)
+    tell(table, notes)
+    return subgroup_scores(records, statistic, groups, bootstrap)
 
 
 def worth(rows: Sequence[dict[str, float | None]]) -> str:

@@ -32,6 +32,9 @@ def evaluate(
     run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
+    by: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="CSV of file_name and columns: the figures of each group, too.")
+    ] = None,
     findings: FindingsOption = None,
     others: OthersOption = None,
     mapping: MapOption = None,
@@ -43,12 +46,14 @@ def evaluate(
     scored at its own threshold.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import classified, examined, scored, worth
+    from chestlib.cli.examined import by_group, classified, examined, scored, worth
     from chestlib.train import Run
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
         scores = scored(said, bootstrap)
+        if by:
+            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap)
         if as_json:
             show(scores)
         else:
@@ -56,6 +61,8 @@ def evaluate(
             print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
             print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
             print(worth(scores["decisions"]))
+            if by:
+                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc")))
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
     tell(predictions, found.notes)
@@ -67,6 +74,9 @@ def evaluate(
         calibration=Run(of_run).calibration() if of_run else None,
         bootstrap=bootstrap,
     )
+    if by:
+        statistic = metrics.Measures(records, found, scores["thresholds"]).means
+        scores["subgroups"] = by_group(by, records, statistic, bootstrap)
     scores["thresholds_of"] = str(source) if source else None
     if absent := scores["without_prediction"]:
         tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])
@@ -74,6 +84,8 @@ def evaluate(
         show(scores)
     else:
         print(metrics.table(scores))
+        if by:
+            print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
 
 
 @app.command()

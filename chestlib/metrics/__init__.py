@@ -28,17 +28,19 @@ from chestlib.metrics.gate import cascade
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
 from chestlib.metrics.localisation import finding_auroc, localisation_scores, pointing
 from chestlib.metrics.matching import CRITERIA, IOU, Criterion, Match, match, overlap
+from chestlib.metrics.measures import Measures
 from chestlib.metrics.predictions import Found, noted_thresholds, read_predictions
 from chestlib.metrics.presence import choose_thresholds, presence_scores
+from chestlib.metrics.subgroups import grouped, read_groups, subgroup_scores
 from chestlib.metrics.tables import table
 
 __all__ = [
-    "CRITERIA", "IOU", "Calibration", "Criterion", "Found", "Match", "Missed", "OperatingPoint", "average_recall",
-    "binary_intervals", "binary_scores", "bootstrap_intervals", "box_reliability", "box_scores", "calibrate",
-    "cascade", "choose_thresholds", "coco_ranks", "coco_scores", "compare", "compare_binary", "compared",
-    "confusion_counts", "confusion_matrix", "curves", "decisions", "detection_intervals", "error_scores",
-    "evaluate", "finding_auroc", "froc_curves", "froc_ranks", "froc_scores", "isotonic", "localisation_scores",
-    "match", "mean_present", "missed_boxes", "net_benefit", "noted_thresholds", "overlap", "pointing",
-    "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "share_scores",
-    "table", "threshold_at_floor", "weighted_scores",
+    "CRITERIA", "IOU", "Calibration", "Criterion", "Found", "Match", "Measures", "Missed", "OperatingPoint",
+    "average_recall", "binary_intervals", "binary_scores", "bootstrap_intervals", "box_reliability", "box_scores",
+    "calibrate", "cascade", "choose_thresholds", "coco_ranks", "coco_scores", "compare", "compare_binary",
+    "compared", "confusion_counts", "confusion_matrix", "curves", "decisions", "detection_intervals",
+    "error_scores", "evaluate", "finding_auroc", "froc_curves", "froc_ranks", "froc_scores", "grouped", "isotonic",
+    "localisation_scores", "match", "mean_present", "missed_boxes", "net_benefit", "noted_thresholds", "overlap",
+    "pointing", "presence_scores", "read_groups", "read_predictions", "recall_by_finding", "recall_by_size",
+    "reliability", "share_scores", "subgroup_scores", "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip

@@ -90,7 +90,8 @@ def test_a_map_of_validation_mends_scores_that_boast():
 
 @pytest.mark.parametrize(
     "said", [None, {}, {"scores": [], "shares": []}, {"scores": [0.5, 0.1], "shares": [0, 1]},
-             {"scores": ["a"], "shares": [1]}, {"scores": [0.5], "shares": [1.5]}, {"scores": [0.5, 0.6], "shares": [1]}]
+             {"scores": ["a"], "shares": [1]},
+             {"scores": [0.5], "shares": [1.5]}, {"scores": [0.5, 0.6], "shares": [1]}]
 )  # fmt: skip
 def test_a_map_that_is_none_is_one_line(said):
     with pytest.raises(ChestlibError, match="train again"):
