@@ -66,7 +66,7 @@ def evaluate(
     Returns
     -------
     dict
-        As the top of this module lists it. None stands for a finding that the truth lacks; it enters no mean.
+        As the top of this module lists it; None for a finding that the truth lacks, which enters no mean.
 
     Raises
     ------
@@ -76,36 +76,35 @@ def evaluate(
     require_sound(truth, predictions)
     names = names_of(truth)
     thresholds = {name: DEFAULT_THRESHOLD for name in names} | dict(thresholds or {})
-    coco = coco_scores(truth, predictions)
+    coco, looked, everyone = coco_scores(truth, predictions), looked_for(truth), np.ones((1, len(truth)))
     at_50 = np.array([coco["per_finding"][name]["AP50"] for name in names], float)
-    looked, everyone = looked_for(truth), np.ones((1, len(truth)))
     presence = presence_scores(present(truth), called(truth, predictions, thresholds), everyone, looked)
     measures = Measures(truth, predictions, thresholds, FIGURES if bootstrap else OF_CRITERIA)
-    counts, order = confusion_matrix(truth, predictions, thresholds), [*range(1, len(names) + 1), BACKGROUND]
-    result = {
+    kinds = {"raw": predictions} | ({"calibrated": calibration.apply(predictions)} if calibration else {})
+    result: dict[str, Any] = {
         "n_images": len(truth),
         "coco": coco,
         "froc": froc_scores(truth, predictions),
         **_by_finding(names, {"AP50": at_50, **{key: value[0] for key, value in presence.items()}}),
-        "boxes": {
-            **_by_finding(names, box_scores(counts)),
-            "confusion": {"labels": [*names, "background"], "counts": counts[np.ix_(order, order)]},
-        },
+        "boxes": _boxes(names, confusion_matrix(truth, predictions, thresholds)),
         "counts": counts_of(truth),
         "criteria": _criteria(measures(everyone), names),
         "average_recall": average_recall(truth, predictions),
         "sizes": share_scores(truth, predictions),
         "errors": error_scores(truth, predictions, thresholds),
-        "reliability": {"raw": box_reliability(truth, predictions)},
+        "reliability": {kind: box_reliability(truth, said) for kind, said in kinds.items()},
         "thresholds": thresholds,
         "without_prediction": [r.file_name for r in truth if r.file_name not in predictions],
         **({} if looked.all() else {"looked_for": dict(zip(names, looked.sum(0), strict=True))}),
     }
-    if calibration:
-        result["reliability"]["calibrated"] = box_reliability(truth, calibration.apply(predictions))
-    if bootstrap:
-        result |= _intervals(truth, measures, bootstrap, seed)
-    return dict(plain(result))
+    return dict(plain(result | (_intervals(truth, measures, bootstrap, seed) if bootstrap else {})))
+
+
+def _boxes(names: Sequence[str], counts: np.ndarray) -> dict[str, Any]:
+    """Lay out scores at box level, and the confusion matrix with the background last."""
+    order = [*range(1, len(names) + 1), BACKGROUND]
+    confusion = {"labels": [*names, "background"], "counts": counts[np.ix_(order, order)]}
+    return {**_by_finding(names, box_scores(counts)), "confusion": confusion}
 
 
 def counts_of(truth: Truth) -> dict[str, dict[str, Any]]:
