@@ -151,11 +151,11 @@ def scored(said: Classified, bootstrap: int) -> dict[str, Any]:
     return dict(plain({**told, "decisions": decisions(*at)}))
 
 
-def by_group(table: Path, records: Sequence[Record], statistic: Any, bootstrap: int) -> dict[str, Any]:
+def by_group(table: Path, records: Sequence[Record], statistic: Any, bootstrap: int, boxes: bool) -> dict[str, Any]:
     """Score groups of images by a table; see :func:`chestlib.metrics.subgroup_scores`."""
     groups, notes = read_groups(table, records)
     tell(table, notes)
-    return subgroup_scores(records, statistic, groups, bootstrap)
+    return subgroup_scores(records, statistic, groups, bootstrap, boxes=boxes)
 
 
 def worth(rows: Sequence[dict[str, float | None]]) -> str:

@@ -53,7 +53,7 @@ def evaluate(
     if said := classified(truth, predictions, **typed):
         scores = scored(said, bootstrap)
         if by:
-            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap)
+            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
         if as_json:
             show(scores)
         else:
@@ -62,7 +62,7 @@ def evaluate(
             print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
             print(worth(scores["decisions"]))
             if by:
-                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc")))
+                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
     tell(predictions, found.notes)
@@ -76,7 +76,7 @@ def evaluate(
     )
     if by:
         statistic = metrics.Measures(records, found, scores["thresholds"]).means
-        scores["subgroups"] = by_group(by, records, statistic, bootstrap)
+        scores["subgroups"] = by_group(by, records, statistic, bootstrap, boxes=True)
     scores["thresholds_of"] = str(source) if source else None
     if absent := scores["without_prediction"]:
         tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])

@@ -8,7 +8,8 @@ a better box. What a kind costs, dAP, is what AP50 gains when an oracle mends al
 Source: Bolya, Foley, Hays, Hoffman, "TIDE: a general toolbox for identifying object detection errors", ECCV 2020,
 arXiv:2008.08115, and github.com/dbolya/tide for what the paper leaves open (the order; of several errors that would
 mend one true box the best-scored does, others fall away). Two differences: 100 detections an image *and finding*
-count, as in COCO, and a finding that the truth lacks enters no mean.
+count, as in COCO, and a finding that the truth lacks enters no mean. As in TIDE, a finding without a single hit stays
+at 0 when its missed boxes are taken away: nothing is gained.
 """
 
 from __future__ import annotations

@@ -102,6 +102,7 @@ def subgroup_scores(
     groups: Mapping[str, np.ndarray],
     resamples: int = 0,
     seed: int = 0,
+    boxes: bool = True,
 ) -> dict[str, Any]:
     """Score each group of images.
 
@@ -114,15 +115,18 @@ def subgroup_scores(
         Column to the value of each image; empty for none.
     resamples : int
         Of all patients, for 95 % intervals; 0 for none.
+    boxes : bool
+        The figures are of boxes; else of films, diseased or normal.
 
     Returns
     -------
     dict
         {column: {value: {images, patients, boxes, diseased, few, figures: {name: value}, intervals: {name: [low,
-        high]}}}}. `few` marks fewer than 20 patients, or than ten boxes, diseased or normal images.
+        high]}}}}. `few` marks fewer than 20 patients, or than ten boxes (of films: diseased or normal ones). A single
+        patient has no interval.
     """
     clusters = np.array(patient_groups(truth))
-    boxes = np.array([len(r.labels) for r in truth])
+    count = np.array([len(r.labels) for r in truth])
     diseased = np.array([r.diseased for r in truth])
     masks = {
         (column, value): values == value
@@ -130,6 +134,10 @@ def subgroup_scores(
         for value in sorted({*values.tolist()} - {""}, key=_natural)
     }
     drawn: dict[str, np.ndarray] = {}
+
+    def spread(values: np.ndarray, patients: int) -> tuple[float, float]:
+        return interval(values) if patients > 1 else (np.nan, np.nan)
+
     if resamples:
 
         def within(weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -139,15 +147,15 @@ def subgroup_scores(
         drawn = resampled(within, clusters, resamples, seed)
     told: dict[str, dict[str, Any]] = {column: {} for column in groups}
     for i, ((column, value), mask) in enumerate(masks.items()):
-        patients, n, ill = len({*clusters[mask]}), int(boxes[mask].sum()), int(diseased[mask].sum())
+        patients, n, ill = len({*clusters[mask]}), int(count[mask].sum()), int(diseased[mask].sum())
         told[column][value] = {
             "images": int(mask.sum()),
             "patients": patients,
             "boxes": n,
             "diseased": ill,
-            "few": patients < FEW_PATIENTS or min(n, ill, int(mask.sum()) - ill) < FEW_CASES,
+            "few": patients < FEW_PATIENTS or (n if boxes else min(ill, int(mask.sum()) - ill)) < FEW_CASES,
             "figures": {name: of[0] for name, of in statistic(mask[None].astype(float)).items()},
-            **({"intervals": {name: interval(of[:, i]) for name, of in drawn.items()}} if drawn else {}),
+            **({"intervals": {name: spread(of[:, i], patients) for name, of in drawn.items()}} if drawn else {}),
         }
     return dict(plain(told))
 
@@ -160,13 +168,14 @@ def _natural(value: str) -> tuple[float, str]:
         return np.inf, value
 
 
-def grouped(told: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def grouped(told: Mapping[str, Any], names: tuple[str, ...], boxes: bool = True) -> str:
     """Lay out some figures of :func:`subgroup_scores` as plain text, each with its interval if there is one."""
+    cases = "boxes" if boxes else "diseased"
     width = max(len(text) for column, rows in told.items() for text in (column, *(f"  {v}{FEW_SIGN}" for v in rows)))
     cells = "".join(f"{name:>24}" for name in names)
     lines, few = [], False
     for column, rows in told.items():
-        lines.append(f"{column:{width}}{'images':>8}{'patients':>9}{'boxes':>7}{cells}")
+        lines.append(f"{column:{width}}{'images':>8}{'patients':>9}{cases:>9}{cells}")
         for value, row in rows.items():
             few |= row["few"]
             label = f"  {value}{FEW_SIGN * row['few']}"
@@ -174,8 +183,9 @@ def grouped(told: Mapping[str, Any], names: tuple[str, ...]) -> str:
             for name in names:
                 between = f" ({span(row['intervals'][name])})" if "intervals" in row else ""
                 texts.append(f"{number(row['figures'][name])}{between}")
-            numbers = f"{row['images']:>8}{row['patients']:>9}{row['boxes']:>7}"
+            numbers = f"{row['images']:>8}{row['patients']:>9}{row[cases]:>9}"
             lines.append(f"{label:{width}}{numbers}{''.join(f'{text:>24}' for text in texts)}")
     if few:
-        lines.append(f"{FEW_SIGN} fewer than 20 patients, or than ten boxes, diseased or normal images: says little")
+        which = "boxes" if boxes else "diseased or normal images"
+        lines.append(f"{FEW_SIGN} fewer than 20 patients, or than ten {which}: says little")
     return "\n".join(lines)

@@ -47,7 +47,7 @@ def test_a_classifier_scores_by_group_too():
     truth = [Record(f"{i}.png", *([[[0, 0, 9, 9]], [1]] if i % 2 else [])) for i in range(120)]
     y, p = np.array([r.diseased for r in truth]), rng.random(120)
     sex = np.array(["F", "M"])[rng.integers(0, 2, 120)]
-    told = subgroup_scores(truth, partial(weighted_scores, y, p, 0.5), {"sex": sex})["sex"]
+    told = subgroup_scores(truth, partial(weighted_scores, y, p, 0.5), {"sex": sex}, boxes=False)["sex"]
     for value, row in told.items():
         assert row["figures"] == pytest.approx(binary_scores(y[sex == value], p[sex == value], 0.5))
         assert not row["few"] and "intervals" not in row
@@ -58,6 +58,14 @@ def test_few_cases_are_marked():
     site = np.array(["small"] * 12 + ["large"] * 48)
     told = subgroup_scores(truth, Measures(truth, {}, HALF).means, {"site": site})["site"]
     assert told["small"]["few"] and not told["large"]["few"]
+    ill = np.array([str(r.diseased) for r in truth])
+    apart = [
+        subgroup_scores(truth, Measures(truth, {}, HALF).means, {"ill": ill}, boxes=b)["ill"] for b in (True, False)
+    ]
+    assert [rows["True"]["few"] for rows in apart] == [False, True], "no normal film is no matter for boxes"
+    single = np.array(["one"] + ["many"] * 59)
+    of = subgroup_scores(truth, Measures(truth, {}, HALF).means, {"n": single}, resamples=9)["n"]
+    assert of["one"]["intervals"]["macro_f1"] == [None, None] != of["many"]["intervals"]["macro_f1"]
     text = grouped({"site": told}, ("AP50",))
     assert "small*" in text and "large " in text and "says little" in text
 
