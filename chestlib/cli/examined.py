@@ -40,6 +40,8 @@ def examined(
     predictions: Path,
     run: Path | None,
     findings: Sequence[str] | None = None,
+    *,
+    told: bool = True,
     **options: Any,
 ) -> Examined:
     """Read a truth and its predictions; the thresholds are those of the run that is given, or of the predictions' own.
@@ -54,6 +56,8 @@ def examined(
         A run folder of stage 2.
     findings : sequence of str, optional
         Default: those of the run, or of the data.
+    told : bool
+        Tell what was decided in reading the truth.
     options
         Others of :func:`chestlib.data.open_data`.
     """
@@ -73,7 +77,8 @@ def examined(
         drawn = [note for note in data.notes if "drawn as test" in note]
         raise (ChestlibError(f"{error} ({data.root}: {drawn[0]})") if drawn else error) from None
     # Those on images are left out: they are not asked for here.
-    tell(data.root, (note for note in data.notes if "was found below" not in note))
+    if told:
+        tell(data.root, (note for note in data.notes if "was found below" not in note))
     return records, found, thresholds or None, source
 
 
@@ -179,7 +184,8 @@ def compared(truth: Path | Sequence[Path], a: Path, b: Path, bootstrap: int, **o
         return compare_binary(first.records, first.probability, other, at, resamples=bootstrap)
     if first or second:
         raise ChestlibError(f"{a if first else b}: a run of stage 1, the other is not; compare two of a kind")
-    (records, found, own, _), (others, said, theirs, _) = (examined(truth, path, None, **options) for path in (a, b))
+    records, found, own, _ = examined(truth, a, None, **options)
+    others, said, theirs, _ = examined(truth, b, None, told=False, **options)
     for path, one in ((a, found), (b, said)):
         tell(path, one.notes)
     _require_one_truth(a, b, records, others)

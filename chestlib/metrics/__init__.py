@@ -18,7 +18,7 @@ from chestlib.metrics.binary import (
 )
 from chestlib.metrics.calibration import Calibration, box_reliability, calibrate, isotonic
 from chestlib.metrics.coco import average_recall, coco_ranks, coco_scores, share_scores
-from chestlib.metrics.compare import compare, compare_binary, compared
+from chestlib.metrics.comparison import compare, compare_binary, compared
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.decision import decisions, net_benefit
 from chestlib.metrics.errors import Missed, error_scores, missed_boxes
