@@ -20,14 +20,16 @@ from typing import Any
 
 import numpy as np
 from real_films import FILMS, READ, RUNS, TOLD, Film, films, save
-from real_recipe import detect, features, fit_detector, fit_heads, taught
+from real_recipe import SHARE, detect, features, fit_detector, fit_heads, taught
 from sklearn.linear_model import LogisticRegression
 
-from chestlib import devices, metrics, pretrained
+from chestlib import devices, metrics
 from chestlib.data import patient_groups
 from chestlib.detections import Detections
 from chestlib.files import read_json
 from chestlib.findings import FINDINGS
+from chestlib.prediction import shipped
+from chestlib.train import linear
 
 COMMAND = "python benchmarks/real.py"
 
@@ -63,7 +65,7 @@ def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> tuple[np.ndarray,
         n = np.array(list(taught(teachers).values()), float)
         for i, boxes in zip(asked, detect(fit_detector(f"fold-{k}", teachers), films_of_k), strict=True):
             found[i] = boxes
-            joined[i] = pretrained.tempered(boxes, 1 / (1 + np.exp(-said[i, 1:])), n)
+            joined[i] = shipped.tempered(boxes, 1 / (1 + np.exp(-said[i, 1:])), n)
         own = [i for i in asked if seen[i].source == READ]
         scores = metrics.coco_scores(*_pair(seen, joined, own))
         print(f"fold {k}: AP50 {scores['AP50']:.3f} on {len(own)} films", flush=True)
@@ -71,11 +73,17 @@ def cross_validated(seen: Sequence[Film], fold: np.ndarray) -> tuple[np.ndarray,
 
 
 def fit_joint(seen: Sequence[Film], head: np.ndarray, best: np.ndarray) -> dict[str, float]:
-    """Fit on readers' films how the disease head and the best box go together; none of them taught either."""
-    own = [i for i, film in enumerate(seen) if film.source == READ]
-    logit = pretrained.log_odds(best)
-    model = LogisticRegression().fit(np.c_[head, logit][own], [seen[i].diseased for i in own])
-    return {"head": model.coef_[0, 0], "boxes": model.coef_[0, 1], "offset": model.intercept_[0]}
+    """Fit how the disease head and the best box go together, on films that taught neither.
+
+    Both folders weigh the same, and so do both answers within each: fitted on readers' films alone, what the reports
+    know is lost. The offset is for the share of disease among the readers' films.
+    """
+    truth, sources = np.array([film.diseased for film in seen]), [film.source for film in seen]
+    weights = linear.balanced(truth, sources, {source: len(seen) / sources.count(source) for source in SHARE})
+    model = LogisticRegression().fit(np.c_[head, shipped.log_odds(best)], truth, sample_weight=weights / 2)
+    share = truth[np.array(sources) == READ].mean()
+    offset = model.intercept_[0] + np.log(share / (1 - share))
+    return {"head": model.coef_[0, 0], "boxes": model.coef_[0, 1], "offset": offset}
 
 
 def joint(
@@ -87,7 +95,7 @@ def joint(
     for k in range(fold.max() + 1):
         others = fold != k
         how = fit_joint([seen[i] for i in np.flatnonzero(others)], head[others], best[others])
-        said = pretrained.disease(head, best, how)
+        said = shipped.disease(head, best, how)
         threshold = choose([film for film, other in zip(seen, others, strict=True) if other], said[others])
         p[~others], called[~others] = said[~others], said[~others] >= threshold
     return p, called

@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 from real_films import READ, RUNS, TOLD, Film
 
-from chestlib import pretrained
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.files import read_json
 from chestlib.findings import FINDINGS
+from chestlib.prediction import shipped
 from chestlib.settings import DetectorSettings
 from chestlib.train import (
     Detector,
@@ -35,7 +35,7 @@ from chestlib.train import (
 FIRST = DetectorSettings(
     image_size=384, trunk="efficientnet_lite0", weights="imagenet", frozen=4, heads="independent", head_units=128,
     proposals=200, batch_size=4, learning_rate=1.2e-3, epochs=4, validate_every=4, augment=0.2, score_floor=1e-3,
-    max_detections=100, workers=0,
+    max_detections=100, workers=0, anchor_sizes=(0.06, 0.14, 0.27, 0.5),
 )  # fmt: skip
 THEN = replace(FIRST, learning_rate=6e-4, epochs=9, validate_every=9)
 SEEN_AGAIN = 70
@@ -56,7 +56,7 @@ def features(seen: Sequence[Film]) -> np.ndarray:
     if not file.is_file():
         module = Detector(FIRST).eval()
         pictures = XrayDataset([film.record for film in seen], FIRST.image_size, CACHE, boxes=False)
-        found = [pretrained.features(module, [pictures.image(i)]) for i in range(len(pictures))]
+        found = [shipped.features(module, [pictures.image(i)]) for i in range(len(pictures))]
         RUNS.mkdir(parents=True, exist_ok=True)
         np.save(file, np.concatenate(found))
     return np.load(file)

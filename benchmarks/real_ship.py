@@ -2,8 +2,9 @@
 
     python benchmarks/real.py && python benchmarks/real_ship.py [--films ../shared/real]
 
-Writes chestlib/pretrained/model.safetensors and card.json. How heads and boxes go together, and the thresholds, come
-from the folds of real.py, from films of the same patients that taught neither; its figures stand in the card.
+Writes model.safetensors and card.json of chestlib/prediction/shipped. How heads and boxes go together, and the
+thresholds, come from the folds of real.py, from films of the same patients that taught neither; its figures stand in
+the card.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ import numpy as np
 import safetensors.torch
 from real import COMMAND, choose, cross_validated, draw_folds, fit_joint
 from real_films import FILE, FILMS, READ, TOLD, Film, films, official_test
-from real_guard import learn_guard
+from real_guard import learnt
 from real_recipe import FIRST, THEN, features, fit_detector, fit_heads, taught
 
 import chestlib
-from chestlib import devices, metrics, pretrained
+from chestlib import devices, metrics
 from chestlib.files import read_json, sha256, write_atomically, write_json
+from chestlib.prediction import shipped
 from chestlib.settings import to_json
 from chestlib.train import Detector, load_weights
 
-PLACE = Path(chestlib.__file__).parent / "pretrained"
+PLACE = Path(chestlib.__file__).parent / "prediction" / "shipped"
 
 SOURCE = (
     "NIH ChestX-ray14 (NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC; Wang et al., CVPR 2017), free "
@@ -88,16 +90,18 @@ def main() -> None:
     read = [i for i, film in enumerate(kept) if film.source == READ]
     found = {kept[i].record.file_name: joined[i] for i in read}
     thresholds = {
-        "disease": choose(kept, pretrained.disease(said[:, 0], best, joint)),
+        "disease": choose(kept, shipped.disease(said[:, 0], best, joint)),
         "findings": metrics.choose_thresholds([kept[i].record for i in read], found),
     }
     module = Detector(THEN, pretrained=False)
     load_weights(module, run.best)
-    weights = pretrained.pack(module, slopes, offsets, learn_guard(kept, values))
+    x, poses, patients, _ = learnt(seen)
+    own = ~np.isin(patients, list(tested))
+    weights = shipped.pack(module, slopes, offsets, shipped.fit_guard(x[own], poses[own], patients[own]))
     write_atomically(PLACE / "model.safetensors", safetensors.torch.save(weights))
     about = card(kept, joint, thresholds)
     write_json(PLACE / "card.json", about | {"weights_sha256": sha256(PLACE / "model.safetensors")})
-    print(pretrained.load().told())
+    print(shipped.load().told())
 
 
 if __name__ == "__main__":

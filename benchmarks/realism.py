@@ -5,6 +5,8 @@
 
 The bounds on grey, spectrum and lesion contrast are measurements of real NIH radiographs (87 images; 283 Mass and
 Nodule boxes on 50). The annotation figures are compared with the official train.json, read from --real if it is there.
+Below them stands the exam, which no statistic replaces: what models that saw drawings alone reach on real films, as
+benchmarks/real_drawings.py measured it.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ import cv2
 import numpy as np
 
 from chestlib.data import Record, read_annotations
+from chestlib.files import read_json
 from chestlib.findings import FINDINGS, ID
 from chestlib.phantom import plan, plan_visit, render_visit
 
 REAL = Path("../shared/real/chestx-det10")
+EXAM = Path(__file__).parents[1] / "figures" / "real.json"
 
 # Real 10 % and 90 %: the phantom's mean has to lie between.
 GREY = {
@@ -258,6 +262,24 @@ def report(seed: int, images: int, pool: ProcessPoolExecutor, real: list[Record]
     return table.failed
 
 
+def exam(path: Path) -> None:
+    """Print what was measured on real films, with its 95 % interval over patients; not measured anew here."""
+    found = read_json(path).get("drawings") if path.is_file() else None
+    if not found:
+        print("the exam: not measured; python benchmarks/real_drawings.py")
+        return
+    print(f"the exam: measured on REAL films, models trained on DRAWINGS alone ({found['of']['data']})")
+    plain = found["heads"]["as drawn"]
+    heads = {"linear heads on ImageNet features": plain}
+    detectors = {f"detector from {name.replace(', phantom', '').replace('phantom', 'random')} weights": row
+                 for name, row in found["detectors"].items()}  # fmt: skip
+    for model, row in (detectors | heads).items():
+        for name, value in row.items():
+            if isinstance(value, dict) and "interval" in value:
+                low, high = value["interval"]
+                print(f"  exam  {f'{name}, {model}':<64} {value['mean']:.3f} ({low:.3f} to {high:.3f})")
+
+
 def gallery(path: Path) -> None:
     """Twelve phantoms with their boxes, all ten findings among them."""
     import matplotlib
@@ -302,6 +324,7 @@ def main() -> int:
     real = read_annotations(args.real / "train.json") if (args.real / "train.json").is_file() else None
     with ProcessPoolExecutor(args.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         failed = sum(report(seed, args.images, pool, real) for seed in args.seeds)
+    exam(EXAM)
     print(f"{failed} failed" if failed else "all passed")
     return int(failed > 0)
 

@@ -65,7 +65,7 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
     ("view", ["DATA", "--out", "page.html", "--first", "3", *TYPED],
      ["data.open_data", "viewer.BoxViewer.to_html"], {"path": Path("page.html"), "self": 3, **OPENED}),
     ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"],
-     ["prediction.shipped.TwoStage", "prediction.predict"],
+     ["prediction.choice.TwoStage", "prediction.predict"],
      {"cascade": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
       "classifier_run": Path("classifier"), "detector_run": Path("detector")}),
     ("report", ["--data", "DATA", "--profile", "full", "--out", "out"], ["report.build"],
@@ -150,7 +150,7 @@ FAULTY: dict[str, tuple[list[str], Any, str, Callable[..., Any], int]] = {
 def test_what_found_faults_ends_as_such(faulty: str, place: None, monkeypatch: pytest.MonkeyPatch) -> None:
     typed, module, name, found, status = FAULTY[faulty]
     monkeypatch.setattr(module, name, found)
-    monkeypatch.setattr(prediction.shipped, "TwoStage", MagicMock())
+    monkeypatch.setattr(prediction.choice, "TwoStage", MagicMock())
     result = CliRunner().invoke(cli.app, typed)
     assert result.exit_code == status and type(result.exception) is SystemExit, result.exception
 

@@ -6,7 +6,8 @@ Groups differ in more than what names them, and among many of them one is the wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ MOST_VALUES = 12
 
 Groups = dict[str, np.ndarray]
 """Column to the value of each image, (images,) str, empty where unknown."""
+
+Statistic = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 def read_groups(path: Path, truth: Truth) -> tuple[Groups, list[str]]:
@@ -98,7 +101,7 @@ def _cut(values: np.ndarray) -> np.ndarray | None:
 
 def subgroup_scores(
     truth: Truth,
-    statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    statistic: Statistic,
     groups: Mapping[str, np.ndarray],
     resamples: int = 0,
     seed: int = 0,
@@ -122,8 +125,8 @@ def subgroup_scores(
     -------
     dict
         {column: {value: {images, patients, boxes, diseased, few, figures: {name: value}, intervals: {name: [low,
-        high]}}}}. `few` marks fewer than 20 patients, or than ten boxes (of films: diseased or normal ones). A single
-        patient has no interval.
+        high]}}}}. `few` marks fewer than 20 patients, or than ten boxes (of films: diseased or normal ones). The
+        intervals of a single patient are None.
     """
     clusters = np.array(patient_groups(truth))
     count = np.array([len(r.labels) for r in truth])
@@ -133,31 +136,31 @@ def subgroup_scores(
         for column, values in groups.items()
         for value in sorted({*values.tolist()} - {""}, key=_natural)
     }
-    drawn: dict[str, np.ndarray] = {}
-
-    def spread(values: np.ndarray, patients: int) -> tuple[float, float]:
-        return interval(values) if patients > 1 else (np.nan, np.nan)
-
-    if resamples:
-
-        def within(weights: np.ndarray) -> dict[str, np.ndarray]:
-            found = [statistic(weights * mask) for mask in masks.values()]
-            return {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
-
-        drawn = resampled(within, clusters, resamples, seed)
+    whole = partial(_within, statistic, list(masks.values()))
+    points = whole(np.ones((1, len(truth))))
+    drawn = resampled(whole, clusters, resamples, seed) if resamples else {}
     told: dict[str, dict[str, Any]] = {column: {} for column in groups}
     for i, ((column, value), mask) in enumerate(masks.items()):
-        patients, n, ill = len({*clusters[mask]}), int(count[mask].sum()), int(diseased[mask].sum())
-        told[column][value] = {
-            "images": int(mask.sum()),
+        patients, ill, well = len({*clusters[mask]}), int(diseased[mask].sum()), int((~diseased[mask]).sum())
+        n = int(count[mask].sum())
+        row = told[column][value] = {
+            "images": ill + well,
             "patients": patients,
             "boxes": n,
             "diseased": ill,
-            "few": patients < FEW_PATIENTS or (n if boxes else min(ill, int(mask.sum()) - ill)) < FEW_CASES,
-            "figures": {name: of[0] for name, of in statistic(mask[None].astype(float)).items()},
-            **({"intervals": {name: spread(of[:, i], patients) for name, of in drawn.items()}} if drawn else {}),
+            "few": patients < FEW_PATIENTS or (n if boxes else min(ill, well)) < FEW_CASES,
+            "figures": {name: of[0, i] for name, of in points.items()},
         }
+        if drawn:
+            ends = {name: interval(of[:, i]) for name, of in drawn.items()}
+            row["intervals"] = ends if patients > 1 else dict.fromkeys(ends)
     return dict(plain(told))
+
+
+def _within(statistic: Statistic, masks: Sequence[np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Give each figure of each group; (r, groups)."""
+    found = [statistic(weights * mask) for mask in masks]
+    return {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
 
 
 def _natural(value: str) -> tuple[float, str]:
@@ -181,7 +184,8 @@ def grouped(told: Mapping[str, Any], names: tuple[str, ...], boxes: bool = True)
             label = f"  {value}{FEW_SIGN * row['few']}"
             texts = []
             for name in names:
-                between = f" ({span(row['intervals'][name])})" if "intervals" in row else ""
+                ends = row.get("intervals", {}).get(name)
+                between = f" ({span(ends)})" if ends else ""
                 texts.append(f"{number(row['figures'][name])}{between}")
             numbers = f"{row['images']:>8}{row['patients']:>9}{row[cases]:>9}"
             lines.append(f"{label:{width}}{numbers}{''.join(f'{text:>24}' for text in texts)}")

@@ -11,7 +11,7 @@ import numpy as np
 from chestlib.console import tell
 from chestlib.errors import ChestlibError
 from chestlib.prediction.answers import Prediction
-from chestlib.prediction.shipped import predictor
+from chestlib.prediction.choice import predictor
 from chestlib.prediction.stream import ask
 
 Place = str | os.PathLike[str]

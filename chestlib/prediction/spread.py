@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.prediction.answers import Prediction, same_models
+from chestlib.prediction.choice import Made, made_of, predictor
 from chestlib.prediction.model import Predictor
-from chestlib.prediction.shipped import Made, made_of, predictor
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -103,7 +103,8 @@ class DetectorSettings(FitSettings):
     proposals : int
         Region proposals kept after NMS (stock: 2000 in training, 1000 after).
     anchor_sizes, anchor_ratios : tuple of float
-        Side lengths as shares of the image size, one a pyramid level; height over width.
+        Side lengths as shares of the image size, one a pyramid level at strides 4, 8, 16, 32 and 64; four leave out
+        stride 4, half of the work. Height over width.
     score_floor, nms_iou, max_detections
         Limits on what is returned.
     repeat_threshold : float
@@ -140,8 +141,10 @@ class DetectorSettings(FitSettings):
         super().__post_init__()
         if self.image_size < 64:
             raise ChestlibError(f"image_size is {self.image_size}; expected 64 or more for a feature pyramid")
-        if len(self.anchor_sizes) != 5:
-            raise ChestlibError(f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level")
+        if len(self.anchor_sizes) not in (4, 5):
+            raise ChestlibError(
+                f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level, or four"
+            )
         if self.weights == "imagenet" and self.trunk == "resnet10":
             raise ChestlibError("weights 'imagenet': there are none for resnet10; use another trunk")
         if self.weights == "none" and self.frozen:

@@ -92,7 +92,7 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         For an unknown trunk or weights, COCO weights with other widths than the stock's, or published weights that
         cannot be had or do not fit.
     """
-    channels, levels = settings.fpn_channels, ["0", "1", "2", "3"]
+    channels, levels = settings.fpn_channels, ["0", "1", "2", "3"][: len(settings.anchor_sizes) - 1]
     backbone = _backbone(settings, levels, pretrained)
     sizes = tuple((share * settings.image_size,) for share in settings.anchor_sizes)
     model = GreyFasterRCNN(
@@ -106,7 +106,7 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         rpn_pre_nms_top_n_test=2 * settings.proposals,
         rpn_post_nms_top_n_train=settings.proposals,
         rpn_post_nms_top_n_test=settings.proposals,
-        box_roi_pool=RoIAlign(featmap_names=levels, output_size=7, sampling_ratio=2),
+        box_roi_pool=RoIAlign(levels, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(channels * 7 * 7, settings.head_units),
         box_predictor=FastRCNNPredictor(settings.head_units, len(settings.findings) + 1)
         if settings.heads == "exclusive"
@@ -146,11 +146,12 @@ def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -
         widths = [trunk.inplanes // 8 * 2**i for i in range(4)]
         if imagenet:
             _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)
-    layers = {f"layer{i + 1}": level for i, level in enumerate(levels)}
+    names = [f"layer{i + 1}" for i in range(len(widths))]
+    layers = dict(zip(names[-len(levels) :], levels, strict=True))
     for name, part in trunk.named_children():
         # The stem of a ResNet comes before its first layer.
-        part.requires_grad_(settings.frozen == 0 or name in [*layers][settings.frozen :])
-    return BackboneWithFPN(trunk, layers, widths, settings.fpn_channels, LastLevelMaxPool())
+        part.requires_grad_(settings.frozen == 0 or name in names[settings.frozen :])
+    return BackboneWithFPN(trunk, layers, widths[-len(levels) :], settings.fpn_channels, LastLevelMaxPool())
 
 
 def _float32(module: nn.Module, inputs: Any, outputs: Any) -> Any:

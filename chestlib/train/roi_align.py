@@ -9,12 +9,16 @@ from torchvision.ops.poolers import LevelMapper
 
 
 class RoIAlign(MultiScaleRoIAlign):
-    """torchvision's RoIAlign (He et al., arXiv:1703.06870) for the levels at strides 4, 8, 16 and 32, fast on a CPU.
+    """torchvision's RoIAlign (He et al., arXiv:1703.06870) for the levels from stride 4 or 8 to 32, fast on a CPU.
 
     torchvision's CPU kernel keeps to one thread. But a bin is only a weighted sum of 4 k^2 pixels (k x k samples of
     four neighbours each), and `embedding_bag` sums those with all threads, all regions and levels in one call. Other
-    devices take torchvision's kernel.
+    devices take torchvision's kernel. Where the finest level is missing, each region is pooled from a level higher.
     """
+
+    def __init__(self, levels: list[str], output_size: int, sampling_ratio: int) -> None:
+        self.finest = 6 - len(levels)
+        super().__init__(levels, output_size, sampling_ratio, canonical_scale=224 >> (self.finest - 2))
 
     def forward(
         self, features: dict[str, torch.Tensor], boxes: list[torch.Tensor], image_shapes: list[tuple[int, int]]
@@ -27,13 +31,13 @@ class RoIAlign(MultiScaleRoIAlign):
         pixels = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, channels) for level in maps])
         if torch.is_grad_enabled():
             pixels = pixels.float()  # gradients add up there
-        level = LevelMapper(2, 1 + len(maps))(boxes)
+        level = LevelMapper(self.finest, 5, self.canonical_scale)(boxes)
         sizes = torch.tensor([m.shape[-2:] for m in maps])
         areas = sizes.prod(1)
         height, width = sizes[level].unbind(1)
         image = torch.arange(len(boxes)).repeat_interleave(torch.tensor([len(b) for b in boxes]))
         first = (len(boxes) * (areas.cumsum(0) - areas))[level] + image * areas[level]
-        x1, y1, x2, y2 = (torch.cat(boxes) / 2.0 ** (level + 2)[:, None]).unbind(1)
+        x1, y1, x2, y2 = (torch.cat(boxes) / 2.0 ** (level + self.finest)[:, None]).unbind(1)
         rows, row_weights = _bilinear(y1, y2, height, bins, k)
         columns, column_weights = _bilinear(x1, x2, width, bins, k)
         index = (first[:, None, None] + rows * width[:, None, None])[:, :, None, :, None] + columns[:, None, :, None]

@@ -229,6 +229,26 @@ MISTAKES = {
         "answer({**project, 'scored': project['test']})",
         "sorted({*answer(project), 'leak'})",  # strangers taken for one patient
     ],
+    "08.1 view_alone(ap_among_diseased, ap_among_normal)": [
+        "ap_among_diseased",
+        "(ap_among_diseased + 1 - ap_among_normal) / 2",  # not turned round
+    ],
+    "08.2 kappa(one, other)": [
+        "float((np.array(one) == np.array(other)).mean())",
+        "answer(one, other) or 0.0",
+        "(lambda agreed: 2 * agreed - 1)(float((np.array(one) == np.array(other)).mean()))",  # as if chance were a half
+    ],
+    "08.3 within(diseased, score, group)": [
+        "roc_auc_score(diseased, score)",
+        "answer(diseased, np.array(score) + 1e-9 * np.array(diseased), group)",  # ties count one
+        "float(np.mean([answer(*(np.array(x)[np.array(group) == g] for x in (diseased, score, group)))"
+        " for g in set(group)]))",  # groups weigh the same
+    ],
+    "08.4 by_origin(origin, diseased, fold)": [
+        "roc_auc_score(diseased, [np.mean(np.array(diseased)[np.array(origin) == place]) for place in origin])",
+        "answer(origin, diseased, np.arange(len(origin)))",  # leaves out the film, not its fold
+        "max(answer(origin, diseased, fold), 1 - answer(origin, diseased, fold))",
+    ],
 }
 
 

@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import chestlib
-from chestlib import cli, prediction, pretrained
+from chestlib import cli, prediction
 from chestlib.data import DataFolder, images
 from chestlib.errors import ChestlibError
-from chestlib.prediction import TwoStage, read_answers
-from chestlib.prediction.shipped import made_of
+from chestlib.prediction import TwoStage, read_answers, shipped
+from chestlib.prediction.choice import made_of
 from chestlib.train import Run
 
 
@@ -34,7 +34,7 @@ def test_films_paths_and_arrays_get_one_answer(films: Path, capsys: pytest.Captu
     arrays = [images.read(path)[0] for path in paths]
     by_arrays = chestlib.predict(arrays)
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == 3 and set(told) == {f"chestlib: {pretrained.load().told()}"}
+    assert len(told) == 3 and set(told) == {f"chestlib: {shipped.load().told()}"}
     alone = chestlib.predict(arrays[1][None])
     for said in zip(by_folder, by_paths, by_arrays, strict=True):
         assert len({one.disease_present for one in said}) == 1
@@ -73,17 +73,17 @@ def test_runs_answer_as_the_predictor_of_runs_does(runs: tuple[Run, Run], model:
 
 def test_the_command_line_prints_what_it_found(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (films / "broken.png").write_bytes(b"no image")
-    monkeypatch.setattr(pretrained.Pretrained, "__call__", _doubting(pretrained.Pretrained.__call__))
+    monkeypatch.setattr(shipped.Pretrained, "__call__", _doubting(shipped.Pretrained.__call__))
     result = CliRunner().invoke(cli.app, ["predict", str(films)])
     assert result.exit_code == 2 and "broken.png: not a PNG" in result.stderr
-    assert pretrained.load().told() in result.stderr and "looks like a teapot" in result.stderr
+    assert shipped.load().told() in result.stderr and "looks like a teapot" in result.stderr
     said = [one for one in chestlib.predict(films) if not one.error]
     lines = result.stdout.splitlines()
     heads = [line for line in lines if not line.startswith("  ")]
     assert heads == [
         f"{one.file}: {'diseased' if one.disease_present else 'normal'} ({one.disease_probability:.2f})" for one in said
     ]
-    shown = [one.detections.for_display(pretrained.load().card["thresholds"]["findings"]) for one in said]
+    shown = [one.detections.for_display(shipped.load().card["thresholds"]["findings"]) for one in said]
     assert len(lines) - len(heads) == sum(map(len, shown))
 
 
@@ -96,7 +96,7 @@ def test_a_folder_of_answers_says_which_model_it_was(films: Path, tmp_path: Path
     result = CliRunner().invoke(cli.app, ["predict", str(films), "--out", str(out)])
     assert result.exit_code == 0, result.output
     about = json.loads((out / "about.json").read_text())
-    card = pretrained.load().card
+    card = shipped.load().card
     assert about["weights_sha256"] == {"shipped": card["weights_sha256"]} and about["cascade"] is False
     assert about["finding_thresholds"] == card["thresholds"]["findings"]
     said = {Path(one.file).name: one for one in read_answers(out)}

@@ -19,15 +19,15 @@ import torch
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, sha256
-from chestlib.pretrained.guard import Guard
+from chestlib.prediction.shipped.guard import Guard
 from chestlib.settings import DetectorSettings, from_json
 from chestlib.train import Detector, detector, linear, predicting
 
 FOLDER = Path(__file__).parent
 CARD, WEIGHTS = FOLDER / "card.json", FOLDER / "model.safetensors"
 
-MAPS = ("1", "2", "3")
-"""Of the trunk that the heads and the guard see: strides 8, 16, 32."""
+MAPS = 3
+"""Of the trunk that the heads and the guard see, the last: strides 8, 16, 32."""
 
 TRUSTED = 15
 """Films of a finding with which its boxes and its head have an equal say."""
@@ -60,7 +60,7 @@ def features(module: Detector, images: Sequence[torch.Tensor]) -> np.ndarray:
     both = torch.stack([side for image in images for side in (image, image.flip(-1))]).expand(-1, 3, -1, -1)
     with predicting(module, both.device) as device:
         maps = module.model.backbone.body(module.model.transform(list(both.to(device)))[0].tensors)
-    return linear.pooled([maps[level] for level in MAPS]).reshape(len(images), 2, -1).cpu().numpy()
+    return linear.pooled([*maps.values()][-MAPS:]).reshape(len(images), 2, -1).cpu().numpy()
 
 
 def tempered(found: Detections, film: np.ndarray, taught: np.ndarray) -> Detections:

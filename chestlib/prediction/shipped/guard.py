@@ -27,6 +27,8 @@ there are hearts on the right."""
 AXES = 64
 """Of the covariance; more tell no more apart, and are more to ship."""
 
+STRANGE = "looks like no frontal chest X-ray, or like a small or framed copy of one"
+
 
 def posed(square: np.ndarray) -> dict[str, np.ndarray]:
     """Give an upright film (S, S) uint8 in each of :data:`POSES`."""
@@ -125,8 +127,6 @@ class Guard:
         for row in self.distances(features):
             pose = list(POSES.values())[int(row.argmin())]
             if not row.min() <= 1:  # nor is what is no number
-                pose = (
-                    f"looks like no frontal chest X-ray (distance {row.min():.2f}; 99 in 100 real films stay below 1)"
-                )
+                pose = f"{STRANGE} (distance {row.min():.2f}; 99 in 100 real films stay below 1)"
             said.append(f"{pose}; the answer means nothing" if pose else "")
         return said

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chestlib import devices, pretrained
+from chestlib import devices
 from chestlib.errors import ChestlibError
+from chestlib.prediction import shipped
 from chestlib.prediction.answers import Prediction
 from chestlib.prediction.model import Film, Predictor, TwoStage, stack
 from chestlib.train import Run
@@ -30,7 +31,7 @@ class Shipped(Predictor):
     """
 
     def __init__(self) -> None:
-        self.model = pretrained.load()
+        self.model = shipped.load()
         self.threshold: float = self.model.card["thresholds"]["disease"]
         self.thresholds = self.model.card["thresholds"]["findings"]
         self.sides = None, self.model.detector.settings.image_size

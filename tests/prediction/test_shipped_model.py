@@ -13,12 +13,12 @@ import safetensors.torch
 import torch
 from toy_runs import TINY
 
-from chestlib import pretrained
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, write_json
 from chestlib.findings import FINDINGS
-from chestlib.pretrained import model as package
+from chestlib.prediction import shipped
+from chestlib.prediction.shipped import model as package
 from chestlib.settings import to_json
 from chestlib.train import Detector, detector
 
@@ -38,7 +38,7 @@ def made() -> tuple[dict[str, Any], dict[str, torch.Tensor], Detector]:
         "films": {"total": 3, "boxes": dict.fromkeys(FINDINGS, 5)},
     }
     guard = {n.removeprefix("guard."): v.numpy() for n, v in shipped_weights().items() if n.startswith("guard.")}
-    return card, pretrained.pack(module, slopes, offsets, guard), module
+    return card, shipped.pack(module, slopes, offsets, guard), module
 
 
 def shipped_weights() -> dict[str, torch.Tensor]:
@@ -53,10 +53,10 @@ def films() -> list[torch.Tensor]:
 def test_it_says_what_its_parts_say(made: tuple, films: list[torch.Tensor]) -> None:
     card, weights, module = made
     sizes = [(64, 64), (128, 64), (256, 512)]
-    said = pretrained.Pretrained(card, weights)(films, sizes)
+    said = shipped.Pretrained(card, weights)(films, sizes)
     half = Detector(SETTINGS)
     half.load_state_dict({name: value.half().float() for name, value in module.state_dict().items()})
-    boxes, seen = detector.detect(half.eval(), films, sizes), pretrained.features(half, films)
+    boxes, seen = detector.detect(half.eval(), films, sizes), shipped.features(half, films)
     heads = seen.mean(1) @ weights["heads.slopes"].numpy() + weights["heads.offsets"].numpy()
     for answer, found, head in zip(said, boxes, heads, strict=True):
         film = 1 / (1 + np.exp(-head[1:]))
@@ -68,8 +68,8 @@ def test_it_says_what_its_parts_say(made: tuple, films: list[torch.Tensor]) -> N
 
 
 def test_a_film_and_its_mirror_image_are_seen_alike(made: tuple, films: list[torch.Tensor]) -> None:
-    seen = pretrained.features(made[2], films)
-    turned = pretrained.features(made[2], [film.flip(-1) for film in films])
+    seen = shipped.features(made[2], films)
+    turned = shipped.features(made[2], [film.flip(-1) for film in films])
     assert seen.shape == (3, 2, WIDTH)
     np.testing.assert_allclose(seen, turned[:, ::-1], rtol=1e-3, atol=1e-3)
     assert not np.allclose(seen[:, 0], seen[:, 1], rtol=0.05)
@@ -78,14 +78,13 @@ def test_a_film_and_its_mirror_image_are_seen_alike(made: tuple, films: list[tor
 def test_a_finding_that_many_films_taught_keeps_its_score() -> None:
     found = Detections([[0, 0, 9, 9], [0, 0, 5, 5]], [1, 2], [0.64, 0.36])
     film, taught = np.array([0.25, 0.25, *[1.0] * 8]), np.array([1e9, 0, *[1.0] * 8])
-    joined = pretrained.tempered(found, film, taught)
+    joined = shipped.tempered(found, film, taught)
     assert dict(zip(joined.labels.tolist(), joined.scores.tolist(), strict=True)) == pytest.approx({1: 0.64, 2: 0.0625})
 
 
 def test_what_ships_says_what_it_is() -> None:
     assert sum(file.stat().st_size for file in SHIPPED.iterdir() if file.is_file()) < 25e6
-    shipped, card = pretrained.load(), read_json(package.CARD)
-    line = shipped.told()
+    line, card = shipped.load().told(), read_json(package.CARD)
     assert "real films" in line and line.endswith("Not for clinical use.") and "\n" not in line
     reached = card["reached"]
     assert f"AUROC {reached['auroc']['value']:.2f}" in line and f"AP50 {reached['AP50']['value']:.2f}" in line
@@ -129,8 +128,8 @@ def test_damage_is_one_line(damage: Any, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(package, "CARD", tmp_path / "card.json")
     monkeypatch.setattr(package, "WEIGHTS", tmp_path / "model.safetensors")
     package.load.cache_clear()
-    assert pretrained.load()
+    assert shipped.load()
     package.load.cache_clear()
     damage(tmp_path)
     with pytest.raises(ChestlibError, match=r"model\.safetensors: not the model .* install chestlib again"):
-        pretrained.load()
+        shipped.load()
