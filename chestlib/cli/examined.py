@@ -196,7 +196,9 @@ def _require_one_truth(a: Path, b: Path, records: Sequence[Record], others: Sequ
     one, other = ({r.file_name for r in some} for some in (records, others))
     if one != other:
         odd = min(one ^ other)
-        who = a if odd in one else b
-        raise ChestlibError(f"{odd}: scored by {who} alone ({len(one ^ other)} such images); compare on one test part")
+        who, lacks = (a, b) if odd in one else (b, a)
+        raise ChestlibError(
+            f"{odd}: in the test part of {who} and not of {lacks} ({len(one ^ other)} such images); compare on one part"
+        )
     if annotations_digest(records) != annotations_digest(others):
         raise ChestlibError(f"{a} and {b}: of different truths; score both against one annotation file")

@@ -67,8 +67,10 @@ def compare(
     for said in (a, b):
         require_sound(truth, said)
     if odd := sorted(a.keys() ^ b.keys()):
-        who = called[odd[0] in b]
-        raise ChestlibError(f"{odd[0]}: predicted by {who} alone ({len(odd)} such images); compare on the same images")
+        who, other = called if odd[0] in a else called[::-1]
+        raise ChestlibError(
+            f"{odd[0]}: predicted by {who} and not by {other} ({len(odd)} such images); compare on the same images"
+        )
     names = names_of(truth)
     default = {name: DEFAULT_THRESHOLD for name in names}
     pair = [Measures(truth, said, default | dict(own or {})) for said, own in zip((a, b), thresholds, strict=True)]
