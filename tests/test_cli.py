@@ -21,7 +21,7 @@ from chestlib import cli, settings, train
 from chestlib.data import DataFolder, identify, splits
 from chestlib.errors import ChestlibError
 
-COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "predict", "view", "report", "env"]
+COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "compare", "predict", "view", "report", "env"]
 
 
 def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
@@ -92,6 +92,7 @@ def broken(tmp_path: Path, small: DataFolder) -> Path:
         (["tune", "empty", "--run", "run"], "empty"),
         (["evaluate", "half.json", "other.json"], "half.json"),
         (["evaluate", "other.json", "half.json"], "other.json"),
+        (["compare", "half.json", "other.json", "other.json"], "half.json"),
         (["convert", "other.json", "out", "--to", "coco"], "other.json"),
         (["predict", "half.png", "--classifier", "nowhere", "--detector", "empty", "--out", "out"], "nowhere"),
         (["predict", "missing.png", "--classifier", "empty", "--detector", "empty", "--out", "out"], "missing.png"),

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from chestlib import metrics
-from chestlib.cli.examined import examined
+from chestlib import cli, metrics
+from chestlib.cli.examined import compared, examined
 from chestlib.data import DataFolder, open_data, splits
 from chestlib.errors import ChestlibError
 
@@ -72,6 +73,41 @@ def test_findings_are_found_beside_above_and_below(tmp_path: Path, at: str) -> N
     assert open_data(tmp_path / "set" / at).findings == NAMES
     if at == ".":
         assert open_data(tmp_path).findings == NAMES
+
+
+def results_of(truth: Path, place: Path, name: str, first: int = 0) -> Path:
+    """Results as one JSON object: file name to the challenge's list, from one image on."""
+    listed = json.loads(truth.read_text())["images"][first:]
+    (place / name).write_text(json.dumps({image["file_name"]: [{"Scar": [2, 3, 12, 23, 0.9]}] for image in listed}))
+    return place / name
+
+
+def test_two_are_compared_on_the_same_images_alone(place: Path) -> None:
+    part(place, "test", {3: "Scar", 7: "Plate"})
+    truth = place / "test.json"
+    a, b, short = results_of(truth, place, "a.json"), results_of(truth, place, "b.json"), place / "short.json"
+    results_of(truth, place, "short.json", first=1)
+    row = compared(truth, a, b, 20)["differences"]["AP50"]
+    assert row["difference"] == 0 and row["interval"] == [0, 0]
+    for pair in ((a, short), (short, a)):
+        with pytest.raises(ChestlibError, match=r"^test0\.png: predicted by .*a\.json and not by .*short\.json \(1 "):
+            compared(truth, *pair, 20)
+    result = CliRunner().invoke(cli.app, ["compare", str(truth), str(a), str(b), "--bootstrap", "20"])
+    assert "B - A" in result.output and "3 images of 3 patients, 20 resamples" in result.output
+    assert "AP50 Scar" in result.output and "2*" in result.output, "two boxes are few"
+    assert "the patient of 3 of 3 images is unknown" in result.stderr
+
+
+def test_two_runs_are_compared_if_they_are_of_a_kind(small: DataFolder, watched_runs: dict) -> None:
+    one, two = (watched_runs[kind][0].path for kind in ("classifier", "detector"))
+    said = compared(small.root, one, one, 20)
+    scores = watched_runs["classifier"][0].read("test")["scores"]
+    assert said["differences"]["auroc"]["b"] == scores["auroc"] and said["differences"]["auroc"]["interval"] == [0, 0]
+    of = compared(small.root, two, two, 0)["differences"]["AP50"]
+    assert of["a"] == pytest.approx(watched_runs["detector"][0].read("test")["scores"]["coco"]["AP50"])
+    for pair in ((one, two), (two, one)):
+        with pytest.raises(ChestlibError, match=r"classifier: a run of stage 1, the other is not; compare two of a"):
+            compared(small.root, *pair, 20)
 
 
 def test_a_run_that_finds_something_else_is_told(place: Path, watched_runs: dict) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chestlib.cli import data, training, using  # noqa: F401  # their commands
+from chestlib.cli import data, scoring, training, using  # noqa: F401  # their commands
 from chestlib.cli.options import app
 from chestlib.console import answer_for
 

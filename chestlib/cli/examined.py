@@ -1,19 +1,34 @@
-"""What `evaluate` and `view` are given: a truth and what was predicted for it, in any of the forms that people have."""
+"""What `evaluate`, `compare` and `view` are given: a truth and what was predicted for it, in any form."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chestlib.console import tell
-from chestlib.data import DataFolder, Record, findings_of, open_data, patient_groups
+from chestlib.data import DataFolder, Record, annotations_digest, findings_of, open_data, patient_groups
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.findings import FINDINGS
-from chestlib.metrics import Found, binary_intervals, binary_scores, noted_thresholds, read_predictions
+from chestlib.metrics import (
+    Found,
+    binary_intervals,
+    binary_scores,
+    compare,
+    compare_binary,
+    decisions,
+    noted_thresholds,
+    read_groups,
+    read_predictions,
+    subgroup_scores,
+    weighted_scores,
+)
 from chestlib.train import Run, scored_records
 
 Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
@@ -25,6 +40,8 @@ def examined(
     predictions: Path,
     run: Path | None,
     findings: Sequence[str] | None = None,
+    *,
+    told: bool = True,
     **options: Any,
 ) -> Examined:
     """Read a truth and its predictions; the thresholds are those of the run that is given, or of the predictions' own.
@@ -39,6 +56,8 @@ def examined(
         A run folder of stage 2.
     findings : sequence of str, optional
         Default: those of the run, or of the data.
+    told : bool
+        Tell what was decided in reading the truth.
     options
         Others of :func:`chestlib.data.open_data`.
     """
@@ -58,7 +77,8 @@ def examined(
         drawn = [note for note in data.notes if "drawn as test" in note]
         raise (ChestlibError(f"{error} ({data.root}: {drawn[0]})") if drawn else error) from None
     # Those on images are left out: they are not asked for here.
-    tell(data.root, (note for note in data.notes if "was found below" not in note))
+    if told:
+        tell(data.root, (note for note in data.notes if "was found below" not in note))
     return records, found, thresholds or None, source
 
 
@@ -88,21 +108,28 @@ def _opened(
         raise (ChestlibError(f"{error} (of {source})") if known else error) from None
 
 
-def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **options: Any) -> dict[str, Any] | None:
-    """Score a run of stage 1 at its threshold; None for anything else.
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """What a run of stage 1 says of the part it is scored on."""
 
-    Returns
-    -------
-    dict
-        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`) and intervals, empty without resamples.
-    """
+    records: list[Record]
+    probability: np.ndarray
+    threshold: float
+
+    def statistic(self) -> Callable[[np.ndarray], Mapping[str, np.ndarray]]:
+        """Give its scores as a function of weights."""
+        diseased = np.array([record.diseased for record in self.records])
+        return partial(weighted_scores, diseased, self.probability, self.threshold)
+
+
+def classified(truth: Path | Sequence[Path], run: Path, **options: Any) -> Classified | None:
+    """Read what a run of stage 1 says; None for anything else."""
     own = Run(run)
     if not own.settings_file.is_file() or own.read("settings").get("kind") != "classifier":
         return None
     data = open_data(truth, draw=_whole(truth), **options)
     records = scored_records(own, data if _whole(truth) else data.records)
     (threshold,) = own.thresholds(lambda point: [point["threshold"]])
-    diseased = np.array([record.diseased for record in records])
     try:
         said = {row["file"]: row["disease_probability"] for row in own.read("predictions")["test"]}
         probability = np.array([said[record.file_name] for record in records], float)
@@ -110,7 +137,68 @@ def classified(truth: Path | Sequence[Path], run: Path, bootstrap: int, **option
         raise ChestlibError(
             f"{run / 'predictions.json'}: not what stage 1 says of its test part; train again"
         ) from None
-    groups = patient_groups(records)
-    between = binary_intervals(diseased, probability, threshold, groups, bootstrap) if bootstrap else {}
-    scores = binary_scores(diseased, probability, threshold)
-    return dict(plain({"n_images": len(records), "threshold": threshold, "scores": scores, "intervals": between}))
+    return Classified(records, probability, threshold)
+
+
+def scored(said: Classified, bootstrap: int) -> dict[str, Any]:
+    """Score a classifier at its threshold.
+
+    Returns
+    -------
+    dict
+        n_images, threshold, scores (as :func:`chestlib.metrics.binary_scores`), intervals, empty without resamples, and
+        decisions, as :func:`chestlib.metrics.decisions`.
+    """
+    diseased = np.array([record.diseased for record in said.records])
+    at = diseased, said.probability, said.threshold
+    between = binary_intervals(*at, patient_groups(said.records), bootstrap) if bootstrap else {}
+    told = {"n_images": len(diseased), "threshold": said.threshold, "scores": binary_scores(*at), "intervals": between}
+    return dict(plain({**told, "decisions": decisions(*at)}))
+
+
+def by_group(table: Path, records: Sequence[Record], statistic: Any, bootstrap: int, boxes: bool) -> dict[str, Any]:
+    """Score groups of images by a table; see :func:`chestlib.metrics.subgroup_scores`."""
+    groups, notes = read_groups(table, records)
+    tell(table, notes)
+    return subgroup_scores(records, statistic, groups, bootstrap, boxes=boxes)
+
+
+def worth(rows: Sequence[dict[str, float | None]]) -> str:
+    """Lay out :func:`chestlib.metrics.decisions`."""
+    lines = ["prevalence   called: diseased   other: normal   worth acting on, if one acts from a probability of"]
+    for row in rows:
+        share, positive, negative, low, high = (math.nan if value is None else value for value in row.values())
+        where = f"{low:.1%} to {high:.1%}" if low < high else "nothing"
+        lines.append(f"{share:>10.0%}{positive:>19.1%}{negative:>16.1%}   {where}")
+    return "\n".join(lines)
+
+
+def compared(truth: Path | Sequence[Path], a: Path, b: Path, bootstrap: int, **options: Any) -> dict[str, Any]:
+    """Compare what two runs, or results of any tools, say of one truth; see :func:`chestlib.metrics.compare`."""
+    first, second = (classified(truth, path, **options) for path in (a, b))
+    if first and second:
+        _require_one_truth(a, b, first.records, second.records)
+        of = dict(zip((r.file_name for r in second.records), second.probability, strict=True))
+        other = np.array([of[r.file_name] for r in first.records])
+        at = first.threshold, second.threshold
+        return compare_binary(first.records, first.probability, other, at, resamples=bootstrap)
+    if first or second:
+        raise ChestlibError(f"{a if first else b}: a run of stage 1, the other is not; compare two of a kind")
+    records, found, own, _ = examined(truth, a, None, **options)
+    others, said, theirs, _ = examined(truth, b, None, told=False, **options)
+    for path, one in ((a, found), (b, said)):
+        tell(path, one.notes)
+    _require_one_truth(a, b, records, others)
+    return compare(records, found, said, thresholds=(own, theirs), called=(str(a), str(b)), resamples=bootstrap)
+
+
+def _require_one_truth(a: Path, b: Path, records: Sequence[Record], others: Sequence[Record]) -> None:
+    one, other = ({r.file_name for r in some} for some in (records, others))
+    if one != other:
+        odd = min(one ^ other)
+        who, lacks = (a, b) if odd in one else (b, a)
+        raise ChestlibError(
+            f"{odd}: in the test part of {who} and not of {lacks} ({len(one ^ other)} such images); compare on one part"
+        )
+    if annotations_digest(records) != annotations_digest(others):
+        raise ChestlibError(f"{a} and {b}: of different truths; score both against one annotation file")

@@ -1,9 +1,8 @@
-"""Commands for models: tune, train, evaluate."""
+"""Commands that make models: tune and train."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,6 @@ from chestlib.cli.options import (
     DataDirs,
     FindingsOption,
     FrameOption,
-    JsonOption,
     MapOption,
     OthersOption,
     Profile,
@@ -25,7 +23,6 @@ from chestlib.cli.options import (
     StorageOption,
     app,
     figure,
-    show,
     understood,
 )  # fmt: skip
 from chestlib.console import bar, tell
@@ -116,46 +113,3 @@ def _figures(test: dict[str, Any], stage: Stage) -> list[str]:
         values = {"AP50": scores["coco"]["AP50"], "FROC average": scores["froc"]["average"]}
         between = dict(zip(values, map(scores["intervals"].get, ("AP50", "froc_average")), strict=True))
     return [f"{name} {figure(value, between[name])}" for name, value in values.items()]
-
-
-@app.command()
-def evaluate(
-    truth: Annotated[
-        list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
-    ],
-    predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
-    run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
-    as_json: JsonOption = False,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
-    findings: FindingsOption = None,
-    others: OthersOption = None,
-    mapping: MapOption = None,
-    frame: FrameOption = None,
-) -> None:
-    """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
-
-    COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are. A RUN of stage 1 is
-    scored at its own threshold.
-    """
-    from chestlib import metrics
-    from chestlib.cli.examined import classified, examined
-
-    typed = understood(findings, others, mapping, frame)
-    if (scores := classified(truth, predictions, bootstrap, **typed)) is not None:
-        if as_json:
-            show(scores)
-        else:
-            rows = scores["scores"].items()
-            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
-            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
-        return
-    records, found, thresholds, source = examined(truth, predictions, run, **typed)
-    tell(predictions, found.notes)
-    scores = metrics.evaluate(records, found, thresholds=thresholds, bootstrap=bootstrap)
-    scores["thresholds_of"] = str(source) if source else None
-    if absent := scores["without_prediction"]:
-        tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])
-    if as_json:
-        show(scores)
-    else:
-        print(metrics.table(scores))

@@ -16,21 +16,32 @@ from chestlib.metrics.binary import (
     threshold_at_floor,
     weighted_scores,
 )
-from chestlib.metrics.coco import average_precision, coco_ranks, coco_scores
+from chestlib.metrics.calibration import Calibration, box_reliability, calibrate, isotonic
+from chestlib.metrics.coco import average_precision, average_recall, coco_ranks, coco_scores, share_scores
+from chestlib.metrics.comparison import compare, compare_binary, compared
 from chestlib.metrics.confusion import box_scores, confusion_matrix
-from chestlib.metrics.evaluation import cascade, detection_intervals, evaluate, table
+from chestlib.metrics.decision import decisions, net_benefit
+from chestlib.metrics.errors import Missed, error_scores, missed_boxes
+from chestlib.metrics.evaluation import detection_intervals, evaluate
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
+from chestlib.metrics.gate import cascade, gating_curve, soft, sure_threshold
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
 from chestlib.metrics.localisation import finding_auroc, localisation_scores, pointing
-from chestlib.metrics.matching import IOU, Match, match, overlap
+from chestlib.metrics.matching import CRITERIA, IOU, Criterion, Match, match, overlap
+from chestlib.metrics.measures import Measures
 from chestlib.metrics.predictions import Found, noted_thresholds, read_predictions
 from chestlib.metrics.presence import choose_thresholds, presence_scores
+from chestlib.metrics.subgroups import grouped, read_groups, subgroup_scores
+from chestlib.metrics.tables import table
 
 __all__ = [
-    "IOU", "Found", "Match", "OperatingPoint", "average_precision", "binary_intervals", "binary_scores",
-    "bootstrap_intervals", "box_scores", "cascade", "choose_thresholds", "coco_ranks", "coco_scores",
-    "confusion_counts", "confusion_matrix", "curves", "detection_intervals", "evaluate", "finding_auroc",
-    "froc_curves", "froc_ranks", "froc_scores", "localisation_scores", "match", "mean_present", "noted_thresholds",
-    "overlap", "pointing", "presence_scores", "read_predictions", "recall_by_finding", "recall_by_size",
-    "reliability", "table", "threshold_at_floor", "weighted_scores",
+    "CRITERIA", "IOU", "Calibration", "Criterion", "Found", "Match", "Measures", "Missed", "OperatingPoint",
+    "average_precision", "average_recall", "binary_intervals", "binary_scores", "bootstrap_intervals",
+    "box_reliability", "box_scores", "calibrate", "cascade", "choose_thresholds", "coco_ranks", "coco_scores",
+    "compare", "compare_binary", "compared", "confusion_counts", "confusion_matrix", "curves", "decisions",
+    "detection_intervals", "error_scores", "evaluate", "finding_auroc", "froc_curves", "froc_ranks", "froc_scores",
+    "gating_curve", "grouped", "isotonic", "localisation_scores", "match", "mean_present", "missed_boxes",
+    "net_benefit", "noted_thresholds", "overlap", "pointing", "presence_scores", "read_groups", "read_predictions",
+    "recall_by_finding", "recall_by_size", "reliability", "share_scores", "soft", "subgroup_scores",
+    "sure_threshold", "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip

@@ -73,7 +73,7 @@ def threshold_at_floor(y: np.ndarray, p: np.ndarray, floor: float = SPECIFICITY_
     >>> threshold_at_floor(diseased, p, floor=0.75)  # one of four normal images may be called diseased
     OperatingPoint(threshold=0.6, sensitivity=0.6666666666666666, specificity=1.0)
     """
-    y, p = _checked(y, p)
+    y, p = checked(y, p)
     if not 0 <= floor <= 1:
         raise ChestlibError(f"specificity floor {floor}: expected a value from 0 to 1")
     normal = int((~y).sum())
@@ -101,7 +101,7 @@ def binary_scores(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, f
     ChestlibError
         If shapes differ, a probability is outside [0, 1] or only one class is present.
     """
-    y, p = _checked(y, p)
+    y, p = checked(y, p)
     return {name: float(value[0]) for name, value in weighted_scores(y, p, threshold, np.ones((1, len(y)))).items()}
 
 
@@ -109,7 +109,7 @@ def binary_intervals(
     y: np.ndarray, p: np.ndarray, threshold: float, clusters: Clusters, resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % bootstrap interval of each of :func:`binary_scores`; `clusters` are the patients, one an image."""
-    y, p = _checked(y, p)
+    y, p = checked(y, p)
     return bootstrap_intervals(lambda weights: weighted_scores(y, p, threshold, weights), clusters, resamples, seed)
 
 
@@ -133,13 +133,13 @@ def weighted_scores(y: np.ndarray, p: np.ndarray, threshold: float, weights: np.
 
 def confusion_counts(y: np.ndarray, p: np.ndarray, threshold: float) -> np.ndarray:
     """Count [[true negatives, false positives], [false negatives, true positives]]; (2, 2) int64, rows truth."""
-    y, p = _checked(y, p)
+    y, p = checked(y, p)
     return np.bincount(2 * y + (p >= threshold), minlength=4).reshape(2, 2)
 
 
 def curves(y: np.ndarray, p: np.ndarray) -> Curves:
     """Sensitivity, specificity and precision at every distinct probability."""
-    y, p = _checked(y, p)
+    y, p = checked(y, p)
     threshold, (true,), (false,) = ranking(y, p, np.ones((1, len(y))))
     normal = (~y).sum()
     return Curves(threshold, true / y.sum(), (normal - false) / normal, true / (true + false))
@@ -150,7 +150,7 @@ def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> Reliability:
 
     Source: Guo et al., "On calibration of modern neural networks", 2017, equation 3, on the probability of disease.
     """
-    y, p = _checked(y, p)
+    y, p = checked(y, p)
     index = np.minimum((p * bins).astype(int), bins - 1)
     count = np.bincount(index, minlength=bins)
     probability = ratio(np.bincount(index, p, bins), count)
@@ -187,7 +187,8 @@ def recall_by_size(
     ]
 
 
-def _checked(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def checked(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give truth and probabilities (n,) as bool and float; errors as of :func:`binary_scores`."""
     y, p = np.asarray(y).astype(bool), np.asarray(p, float)
     if y.ndim != 1 or y.shape != p.shape:
         raise ChestlibError(f"expected truth (n,) and probabilities (n,); got {y.shape} and {p.shape}")

@@ -20,6 +20,16 @@ def confusion_matrix(
     Detections that reach their finding's threshold are matched to true boxes of the same finding first; what is then
     left over on both sides is matched whatever the finding. Row 0 holds false alarms, column 0 missed boxes.
     """
+    _, row, column = box_pairs(truth, predictions, thresholds, iou)
+    counts = np.zeros((len(names_of(truth)) + 1,) * 2, np.int64)
+    np.add.at(counts, (row, column), 1)
+    return counts
+
+
+def box_pairs(
+    truth: Truth, predictions: Predictions, thresholds: Mapping[str, float], iou: float = IOU
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List what :func:`confusion_matrix` counts: image, row and column of each pair; (n,) int64 each."""
     limit = np.array([0.0, *(thresholds[name] for name in names_of(truth))])
     true, found = pooled(truth), pooled_detections(truth, predictions)
     found = found[found.scores >= limit[found.labels]]
@@ -27,12 +37,16 @@ def confusion_matrix(
     missed, left = true[~same.found], found[~same.hit]
     # One label for all: the overlap alone decides.
     other = match_all(_unlabelled(missed), _unlabelled(left), iou)
-    counts = np.zeros((len(limit), len(limit)), np.int64)
-    np.add.at(counts, (found.labels[same.hit],) * 2, 1)
-    np.add.at(counts, (missed.labels[other.truth[other.hit]], left.labels[other.hit]), 1)
-    np.add.at(counts, (missed.labels[~other.found], BACKGROUND), 1)
-    np.add.at(counts, (BACKGROUND, left.labels[~other.hit]), 1)
-    return counts
+    hits, mixed = found[same.hit], left[other.hit]
+    unseen, invented = missed[~other.found], left[~other.hit]
+    parts = [
+        (hits.image, hits.labels, hits.labels),
+        (mixed.image, missed.labels[other.truth[other.hit]], mixed.labels),
+        (unseen.image, unseen.labels, np.full(len(unseen), BACKGROUND)),
+        (invented.image, np.full(len(invented), BACKGROUND), invented.labels),
+    ]
+    image, row, column = (np.concatenate(list(cells)) for cells in zip(*parts, strict=True))
+    return image, row, column
 
 
 def _unlabelled(boxes: Pool) -> Pool:

@@ -18,6 +18,8 @@ import numpy as np
 from chestlib.files import plain
 from chestlib.metrics.intervals import mean_present, ratio
 from chestlib.metrics.matching import (
+    IOU,
+    Criterion,
     Predictions,
     Ranked,
     Truth,
@@ -33,8 +35,15 @@ RATES = (0.05, 0.1, 0.2)
 """False positives an image."""
 
 
-def froc_scores(truth: Truth, predictions: Predictions, rates: Sequence[float] = RATES) -> dict[str, Any]:
+def froc_scores(
+    truth: Truth, predictions: Predictions, rates: Sequence[float] = RATES, criterion: Criterion = IOU
+) -> dict[str, Any]:
     """Recall at each rate and their average: the mean over the findings present, and each finding.
+
+    Parameters
+    ----------
+    criterion : float, or "centre"
+        What a hit is: the least overlap with the true box, or that the detection's middle lies in it.
 
     Returns
     -------
@@ -50,7 +59,7 @@ def froc_scores(truth: Truth, predictions: Predictions, rates: Sequence[float] =
     >>> froc_scores(truth, said)["recall_at"]
     {'0.05': 1.0, '0.1': 1.0, '0.2': 1.0}
     """
-    ranks, everyone = froc_ranks(truth, predictions), np.ones((1, len(truth)))
+    ranks, everyone = froc_ranks(truth, predictions, criterion), np.ones((1, len(truth)))
     mean = _summary(mean_recall(ranks, everyone, rates)[0], rates)
     own = {name: recall_at(ranked, everyone, rates)[0] for name, ranked in ranks.items()}
     per_finding = {name: None if np.isnan(row).any() else _summary(row, rates) for name, row in own.items()}
@@ -61,10 +70,10 @@ def _summary(recalls: np.ndarray, rates: Sequence[float]) -> dict[str, Any]:
     return {"recall_at": {f"{r:g}": v for r, v in zip(rates, recalls, strict=True)}, "average": recalls.mean()}
 
 
-def froc_ranks(truth: Truth, predictions: Predictions) -> dict[str, Ranked]:
+def froc_ranks(truth: Truth, predictions: Predictions, criterion: Criterion = IOU) -> dict[str, Ranked]:
     """Each finding's detections over all images, in the order of the official program."""
     true, found, looked = pooled(truth), pooled_detections(truth, predictions), looked_for(truth)
-    claim = match_all(true, found).truth
+    claim = match_all(true, found, criterion).truth
     ranks = {}
     for label, name in enumerate(names_of(truth), start=1):
         rows = np.flatnonzero(found.labels == label)
@@ -89,13 +98,12 @@ def froc_curves(truth: Truth, predictions: Predictions) -> dict[str, tuple[np.nd
 
 def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] | np.ndarray = RATES) -> np.ndarray:
     """Recall of one finding at each rate, for every row of weights (r, images); (r, rates), NaN without a true box."""
-    hits, alarms, boxes = ranked.cumulative(weights)
-    hits, alarms = (np.pad(count, ((0, 0), (1, 0))) for count in (hits, alarms))  # from 0 on
-    alarms /= np.maximum(weights @ ranked.looked, 1)[:, None]
-    last = alarms[:, -1:]
-    reached = np.stack([(alarms >= np.minimum(rate, last)).argmax(1) for rate in rates], axis=1)
-    reached = np.where(last == 0, -1, reached)
-    return ratio(hits[np.arange(len(hits))[:, None], reached], boxes[:, None])
+    hits, before, alarms, boxes = ranked.at_hits(weights)
+    ground = np.maximum(weights @ ranked.looked, 1)
+    before, last = before / ground[:, None], alarms / ground
+    read = [(hits * (before < np.minimum(rate, last)[:, None])).sum(1) for rate in rates]
+    found = np.where(last[:, None] == 0, hits.sum(1, keepdims=True), np.stack(read, axis=1))
+    return ratio(found, boxes[:, None])
 
 
 def mean_recall(

@@ -20,7 +20,7 @@ Clusters: TypeAlias = Sequence[Any] | np.ndarray
 """The patient of each image."""
 
 LEVEL = 0.95
-CHUNK = 2**22
+CHUNK = 2**19
 """Weights held in memory at once, resamples times images: what a statistic makes of them is many times larger."""
 
 
@@ -61,25 +61,25 @@ def patient_weights(clusters: Clusters, resamples: int, rng: np.random.Generator
     return counts[:, index].astype(float)
 
 
-def bootstrap_intervals(
+def resampled(
     statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
     clusters: Clusters,
     resamples: int = 2000,
     seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of a statistic under resampling of clusters.
+) -> dict[str, np.ndarray]:
+    """Compute a statistic on resamples of clusters; the same seed draws the same ones, so that two can be compared.
 
     Parameters
     ----------
     statistic : callable
-        From weights (resamples, images) to named arrays (resamples,); NaN where a resample leaves it undefined.
+        From weights (r, images) to named arrays (r, ...); NaN where a resample leaves it undefined.
     clusters : (images,) sequence
         The patient of each image.
 
     Returns
     -------
     dict
-        Name to (low, high), the central 95 %; NaN, NaN where no resample defines it.
+        Name to (resamples, ...).
 
     Raises
     ------
@@ -94,10 +94,27 @@ def bootstrap_intervals(
     chunk = max(1, CHUNK // len(clusters))
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
     parts = [statistic(patient_weights(clusters, size, rng)) for size in sizes]
-    return {name: _interval(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _interval(values: np.ndarray) -> tuple[float, float]:
+def bootstrap_intervals(
+    statistic: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    clusters: Clusters,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of a statistic under resampling of clusters; parameters and errors of :func:`resampled`.
+
+    Returns
+    -------
+    dict
+        Name to (low, high), the central 95 %; NaN, NaN where no resample defines it.
+    """
+    return {name: interval(values) for name, values in resampled(statistic, clusters, resamples, seed).items()}
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Take the central 95 % of resamples (r,), NaN left out; NaN, NaN of nothing."""
     values = values[~np.isnan(values)]
     if not values.size:
         return np.nan, np.nan

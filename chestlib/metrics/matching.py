@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,12 @@ Predictions: TypeAlias = Mapping[str, Detections]
 """Detections by file name."""
 
 IOU = 0.5
+
+Criterion: TypeAlias = float | Literal["centre"]
+"""What a hit must reach: this overlap, or that the middle of the detection lies in the true box, edges included."""
+
+CRITERIA: tuple[Criterion, ...] = (0.3, IOU, "centre")
+"""Those that are told side by side."""
 
 
 def names_of(truth: Truth) -> tuple[str, ...]:
@@ -141,7 +148,20 @@ def pairs(found: Pool, true: Pool, edge: float = 0.0) -> tuple[np.ndarray, np.nd
     return row, column, _overlap(found.boxes[row], true.boxes[column], edge)
 
 
-def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detections, iou: float = IOU) -> Match:
+def fitting(
+    found: Pool, true: Pool, row: np.ndarray, column: np.ndarray, iou: np.ndarray, criterion: Criterion
+) -> tuple[np.ndarray, float]:
+    """Give the overlaps (n,) of :func:`pairs`, 0 where the criterion rules them out, and the least that is a hit."""
+    if criterion != "centre":
+        if not 0 < criterion <= 1:
+            raise ChestlibError(f'criterion {criterion!r}: expected an overlap above 0, 1 at most, or "centre"')
+        return iou, criterion
+    middle = (found.boxes[:, :2] + found.boxes[:, 2:])[row] / 2
+    inside = ((true.boxes[column, :2] <= middle) & (middle <= true.boxes[column, 2:])).all(1)
+    return np.where(inside, iou, 0), float(np.finfo(np.float32).tiny)
+
+
+def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detections, iou: Criterion = IOU) -> Match:
     """Match one image by the challenge's rule.
 
     Every detection points at the true box of its finding that it overlaps best (pixels inclusive). The best-scored
@@ -153,8 +173,8 @@ def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detecti
     truth_labels : (m,) int64
     detections : Detections
         n of them.
-    iou : float
-        Least overlap of a hit.
+    iou : float, or "centre"
+        Least overlap of a hit; or its middle must lie in the true box (of several the one that it overlaps best).
 
     Source: eval.py in github.com/Deepwise-AILab/ChestX-Det10-Dataset.
     """
@@ -163,15 +183,16 @@ def match(truth_boxes: np.ndarray, truth_labels: np.ndarray, detections: Detecti
     return match_all(true, found, iou)
 
 
-def match_all(true: Pool, found: Pool, iou: float = IOU) -> Match:
+def match_all(true: Pool, found: Pool, iou: Criterion = IOU) -> Match:
     """Match as :func:`match`, all images at once; indices are those of the pools."""
     row, column, value = pairs(found, true, edge=1.0)
+    value, limit = fitting(found, true, row, column, value, iou)
     start = np.flatnonzero(np.diff(row, prepend=-1))
     best, nearest = np.zeros(len(found), value.dtype), np.full(len(found), -1)
     best[row[start]] = np.maximum.reduceat(value, start) if len(start) else 0
     top = np.flatnonzero(value == best[row])[::-1]  # of equals the first: it is written last
     nearest[row[top]] = column[top]
-    claim = np.where((best >= iou) & (best > 0), nearest, -1)
+    claim = np.where(best >= limit, nearest, -1)
     hit = first_claims(claim)
     taken = np.zeros(len(true), bool)
     taken[claim[hit]] = True
@@ -198,3 +219,18 @@ class Ranked:
         """Hits and false alarms down to each rank, (r, n) each, and true boxes (r,), when images weigh (r, images)."""
         drawn = weights[:, self.image]
         return np.cumsum(drawn * self.hit, axis=1), np.cumsum(drawn * ~self.hit, axis=1), weights @ self.boxes
+
+    @cached_property
+    def _between(self) -> np.ndarray:
+        """False alarms of each image between one hit and the next; (images, hits + 1)."""
+        n = int(self.hit.sum()) + 1
+        place = self.image[~self.hit] * n + np.cumsum(self.hit)[~self.hit]
+        return np.bincount(place, minlength=len(self.boxes) * n).reshape(-1, n).astype(float)
+
+    def at_hits(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Weight of each hit and false alarms before it, (r, hits) each, all false alarms and true boxes, (r,) each.
+
+        All that a curve needs, and far less than :meth:`cumulative`: most detections are false alarms.
+        """
+        alarms = np.cumsum(weights @ self._between, axis=1)
+        return weights[:, self.image[self.hit]], alarms[:, :-1], alarms[:, -1], weights @ self.boxes

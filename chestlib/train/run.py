@@ -5,7 +5,7 @@ split.json         file names of the train, val and test part
 checkpoints/       last.ckpt (all that resuming needs), best.safetensors (the weights to predict with)
 metrics.csv        one line an epoch
 predictions.json   what the best checkpoint says of val and test
-operating_point.json   thresholds, chosen on val
+operating_point.json   thresholds, chosen on val, and stage 2's map of scores, fitted there
 test.json          the scores on test, used once; written last, so a run that has it is finished
 """
 
@@ -22,6 +22,7 @@ import chestlib
 from chestlib.data import DataFolder, Identity, Record, Split, annotations_digest, identify
 from chestlib.errors import ChestlibError
 from chestlib.files import first_process, read_json, write_json
+from chestlib.metrics import Calibration
 from chestlib.settings import ClassifierSettings, DetectorSettings, from_json, to_json
 
 T = TypeVar("T")
@@ -194,6 +195,15 @@ class Run:
         names = self.settings(DetectorSettings).findings
         found = self.thresholds(lambda point: [point["thresholds"][finding] for finding in names])
         return dict(zip(names, found, strict=True))
+
+    def calibration(self) -> Calibration | None:
+        """Give a detector's map of scores; None where none was fitted, as in runs of earlier versions."""
+        point = self.read("operating_point")
+        said = point.get("calibration") if isinstance(point, dict) else None
+        try:
+            return Calibration.from_json(said) if said is not None else None
+        except ChestlibError as error:
+            raise ChestlibError(f"{self.path / 'operating_point.json'}: {error}") from None
 
     def metrics(self) -> Any:
         """metrics.csv as a pandas DataFrame, one row an epoch."""

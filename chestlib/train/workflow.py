@@ -252,8 +252,16 @@ def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str,
 def _score_detector(
     records: Sequence[Record], found: dict[str, Detections], point: dict[str, Any], resamples: int, seed: int
 ) -> dict[str, Any]:
-    thresholds = point["thresholds"]
-    return {"scores": metrics.evaluate(records, found, thresholds=thresholds, bootstrap=resamples, seed=seed)}
+    said = point.get("calibration")
+    options = {"thresholds": point["thresholds"], "calibration": metrics.Calibration.from_json(said) if said else None}
+    return {"scores": metrics.evaluate(records, found, **options, bootstrap=resamples, seed=seed)}
+
+
+def _point(records: Sequence[Record], found: dict[str, Detections]) -> dict[str, Any]:
+    """Choose thresholds and calibrate scores, on val."""
+    some = any(len(said) for said in found.values())
+    calibration = metrics.calibrate(records, found).to_json() if some else None
+    return {"thresholds": metrics.choose_thresholds(records, found), "calibration": calibration, "chosen_on": "val"}
 
 
 STAGES: dict[type, Stage] = {
@@ -274,10 +282,7 @@ STAGES: dict[type, Stage] = {
         build=lambda settings, split: Detector(settings),
         predict=_detect,
         saved=lambda records, found: {name: detections.to_list() for name, detections in found.items()},
-        choose=lambda records, found, settings: {
-            "thresholds": metrics.choose_thresholds(records, found),
-            "chosen_on": "val",
-        },
+        choose=lambda records, found, settings: _point(records, found),
         score=_score_detector,
         loader=lambda split, settings: {
             "collate": collate_boxes,

@@ -222,6 +222,18 @@ def _predictions(form: str) -> Callable[[Path, Path], Path]:
     return make
 
 
+def _beside(name: str, text: str | None = None) -> Callable[[Path, Path], Path]:
+    """A file beside sound predictions: a table of groups, or the same predictions again."""
+
+    def make(folder: Path, runs: Path) -> Path:
+        said = _predictions("own")(folder, runs)
+        rows = "".join(f"{r['file_name']},{'AP' if i % 2 else 'PA'},{20 + i}\n" for i, r in enumerate(toys.items(0, 8)))
+        (folder / name).write_text(said.read_text() if text is None else text + rows)
+        return folder / name
+
+    return make
+
+
 def _answers(folder: Path, runs: Path) -> Path:
     """A scan and its answer, which a prediction finds."""
     _image("scan.png", _png("L"))(folder, runs)
@@ -424,6 +436,10 @@ KINDS = [
     Kind("challenge images.csv", _converted("challenge", "images.csv"), TO_YOLO, of_text),
     *(Kind(f"predictions, {form}", _predictions(form), EVALUATE, of_json) for form in ("own", "object", "coco", "run")),
     Kind("predictions, lines", _predictions("lines"), EVALUATE, of_json_lines),
+    Kind("predictions, compared", _beside("other.json"),
+         ("compare", "truth.json", "said.json", "{}", "--bootstrap", "20"), of_json),
+    Kind("groups.csv", _beside("groups.csv", "file_name,view,age\n"),
+         ("evaluate", "truth.json", "said.json", "--by", "{}"), of_text),
     Kind("predictions, folder", _predictions("folder"), ("evaluate", "truth.json", "said"), of_json),
     Kind(
         "archive",

@@ -1,7 +1,5 @@
 """Stage 2's figures: against pycocotools, the challenge's own numbers, brute force, and by hand."""
 
-import contextlib
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from counting import calls
+from random_cases import pycoco, random_case
 from scipy.interpolate import interp1d
 
 from chestlib.data import Record, read_annotations
@@ -38,58 +37,6 @@ SHARED = Path(__file__).parents[3] / "shared"
 CASES, TRUTH = SHARED / "froc-cases", SHARED / "real" / "chestx-det10" / "test.json"
 RATES = (0.05, 0.1, 0.2)
 HALF = dict.fromkeys(FINDINGS, 0.5)
-
-
-def random_case(seed, images=25, findings=4, whole=True):
-    """Truth and predictions on few findings: jittered true boxes, duplicates, inventions, images without either."""
-    rng = np.random.default_rng(seed)
-    truth, predictions = [], {}
-    for i in range(images):
-        count = rng.integers(0, 5)
-        corner, labels = rng.integers(0, 300, (count, 2)), rng.integers(1, findings + 1, count)
-        boxes = np.hstack([corner, corner + rng.choice([20, 60, 150], (count, 1)) + rng.integers(1, 20, (count, 2))])
-        copies = rng.integers(0, count, rng.integers(0, 8)) if count else np.zeros(0, int)
-        corner = rng.integers(0, 300, (rng.integers(0, 4), 2))
-        invented = np.hstack([corner, corner + rng.integers(10, 150, corner.shape)])
-        jitter = rng.integers(-8, 9, (len(copies), 4)) if whole else rng.normal(0, 6, (len(copies), 4))
-        found = np.vstack([boxes[copies] + jitter, invented]).reshape(-1, 4)
-        classes = np.append(labels[copies], rng.integers(1, findings + 2, len(invented))).astype(int)
-        truth.append(Record(f"{i}.png", boxes, labels, patient=f"p{i // 2}"))
-        predictions[f"{i}.png"] = Detections(found, classes, rng.random(len(found)))
-    return truth, predictions
-
-
-def pycoco(truth, predictions):
-    """The twelve figures of pycocotools, and its precision table."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    def boxes(of):
-        found = of.boxes.astype(float)
-        return np.hstack([found[:, :2], found[:, 2:] - found[:, :2]]).tolist()
-
-    true = [(i, c, b) for i, r in enumerate(truth, 1) for c, b in zip(r.labels.tolist(), boxes(r), strict=True)]
-    found = [
-        {"image_id": i, "category_id": c, "bbox": b, "score": s}
-        for i, d in enumerate((predictions[r.file_name] for r in truth), 1)
-        for c, b, s in zip(d.labels.tolist(), boxes(d), d.scores.tolist(), strict=True)
-    ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        reference = COCO()
-        reference.dataset = {
-            "images": [{"id": i} for i in range(1, len(truth) + 1)],
-            "categories": [{"id": i} for i in ID.values()],
-            "annotations": [
-                {"id": n, "image_id": i, "category_id": c, "bbox": b, "area": b[2] * b[3], "iscrowd": 0}
-                for n, (i, c, b) in enumerate(true, 1)
-            ],
-        }
-        reference.createIndex()
-        evaluator = COCOeval(reference, reference.loadRes(found), "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    return evaluator.stats, evaluator.eval["precision"]
 
 
 @pytest.mark.parametrize("seed", range(6))

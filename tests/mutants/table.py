@@ -11,6 +11,7 @@ from mutants import Mutant
 
 CLI_DATA = "chestlib/cli/data.py"
 CLI_TRAINING = "chestlib/cli/training.py"
+CLI_SCORING = "chestlib/cli/scoring.py"
 CLI_USING = "chestlib/cli/using.py"
 LESSON = "chestlib/course/lesson.py"
 CHECK = "chestlib/data/check.py"
@@ -19,7 +20,9 @@ IMAGES = "chestlib/data/images.py"
 SPLITS = "chestlib/data/splits.py"
 GRADCAM = "chestlib/figures/gradcam.py"
 EVALUATION = "chestlib/metrics/evaluation.py"
+COMPARISON = "chestlib/metrics/comparison.py"
 INTERVALS = "chestlib/metrics/intervals.py"
+SUBGROUPS = "chestlib/metrics/subgroups.py"
 WRITING = "chestlib/phantom/writing.py"
 PREDICT = "chestlib/prediction/model.py"
 OVERLAYS = "chestlib/prediction/overlays.py"
@@ -114,7 +117,15 @@ BOOTSTRAP: Group = {
         ("stage 1 resamples films", WORKFLOW, "patient_groups(records), resamples", "[r.file_name for r in records], resamples"),
     ],
     "tests/metrics/test_detection.py::test_five_films_of_a_patient_are_one_case": [
-        ("stage 2 resamples films", EVALUATION, "statistic, patient_groups(truth),", "statistic, [r.file_name for r in truth],"),
+        ("stage 2 resamples films", EVALUATION, "resampled(measures, patient_groups(truth),", "resampled(measures, [r.file_name for r in truth],"),
+    ],
+    "tests/metrics/test_compare.py": [
+        ("differences resample films", COMPARISON, "for of in pair], patient_groups(truth)", "for of in pair], [r.file_name for r in truth]"),
+        ("B is compared by A's thresholds", COMPARISON, "default | dict(own or {})", "default | dict(thresholds[0] or {})"),
+        ("who gains is exchanged", COMPARISON, "second[name] - first[name]", "first[name] - second[name]"),
+    ],
+    "tests/metrics/test_subgroups.py": [
+        ("a group is the whole", SUBGROUPS, "statistic(weights * mask)", "statistic(weights)"),
     ],
     "tests/metrics/test_binary.py::test_an_interval_is_the_central_95_percent_of_the_resamples": [
         ("the central 90 %", INTERVALS, "[(1 - LEVEL) / 2, (1 + LEVEL) / 2]", "[1 - LEVEL, LEVEL]"),
@@ -144,11 +155,12 @@ COMMAND_LINE: Group = {
         ("check ends with 0 in spite of errors", CLI_DATA, "if not report.ok:", "if False:"),
         ("a failed report ends with 0", CLI_USING, "if result.failed:", "if False:"),
         ("predict ends with 0 in spite of errors", CLI_USING, "if done.errors:", "if False:"),
-        ("--bootstrap is ignored", CLI_TRAINING, "bootstrap=bootstrap)", "bootstrap=0)"),
+        ("--bootstrap is ignored", CLI_SCORING, "bootstrap=bootstrap,", "bootstrap=0,"),
+        ("compare ignores --bootstrap", CLI_SCORING, "compared(truth, a, b, bootstrap,", "compared(truth, a, b, 2000,"),
         ("phantom ignores --seed", CLI_DATA, "size=size, seed=seed,", "size=size, seed=0,"),
         ("train ignores --seed", CLI_TRAINING, "getattr(plan, stage.value), seed=seed)", "getattr(plan, stage.value))"),
         ("tune ignores --seed", CLI_TRAINING, "replace(chosen.classifier, seed=seed)", "chosen.classifier"),
-        ("--cascade is ignored", CLI_USING, "stage2, cascade=cascade)", "stage2)"),
+        ("--cascade is ignored", CLI_USING, "predictor(classifier, detector, cascade)", "predictor(classifier, detector, False)"),
         ("--overlays is ignored", CLI_USING, "overlays=overlays,", "overlays=False,"),
         ("--resume is ignored", CLI_TRAINING, '"resume": resume,', '"resume": False,'),
     ],

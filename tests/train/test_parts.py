@@ -84,5 +84,7 @@ def test_stage_2_is_scored_on_test_at_the_thresholds_of_val(watched_runs: Traine
     assert val.keys() == names(split.val) and test.keys() == names(split.test) and any(map(len, val.values()))
     assert point["thresholds"] == plain(metrics.choose_thresholds(split.val, val))
     assert point["thresholds"] != plain(metrics.choose_thresholds(split.test, test))
-    again = metrics.evaluate(split.test, test, thresholds=point["thresholds"], bootstrap=RESAMPLES, seed=RCNN.seed)
+    assert point["calibration"] == plain(metrics.calibrate(split.val, val).to_json())
+    given = {"thresholds": point["thresholds"], "calibration": run.calibration()}
+    again = metrics.evaluate(split.test, test, **given, bootstrap=RESAMPLES, seed=RCNN.seed)
     assert run.read("test")["scores"] == plain(again)

@@ -1,0 +1,119 @@
+"""Commands that say how good a model is: evaluate and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chestlib.cli.options import (
+    FindingsOption,
+    FrameOption,
+    JsonOption,
+    MapOption,
+    OthersOption,
+    app,
+    figure,
+    show,
+    understood,
+)
+from chestlib.console import tell
+
+TruthArgument = Annotated[
+    list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
+]
+
+
+@app.command()
+def evaluate(
+    truth: TruthArgument,
+    predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
+    run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
+    as_json: JsonOption = False,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
+    by: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="CSV of file_name and columns: the figures of each group, too.")
+    ] = None,
+    findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
+) -> None:
+    """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
+
+    COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are. A RUN of stage 1 is
+    scored at its own threshold.
+    """
+    from chestlib import metrics
+    from chestlib.cli.examined import by_group, classified, examined, scored, worth
+    from chestlib.train import Run
+
+    typed = understood(findings, others, mapping, frame)
+    if said := classified(truth, predictions, **typed):
+        scores = scored(said, bootstrap)
+        if by:
+            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
+        if as_json:
+            show(scores)
+        else:
+            rows = scores["scores"].items()
+            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
+            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+            print(worth(scores["decisions"]))
+            if by:
+                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
+        return
+    records, found, thresholds, source = examined(truth, predictions, run, **typed)
+    tell(predictions, found.notes)
+    of_run = source if source and (source / "settings.json").is_file() else None
+    scores = metrics.evaluate(
+        records,
+        found,
+        thresholds=thresholds,
+        calibration=Run(of_run).calibration() if of_run else None,
+        bootstrap=bootstrap,
+    )
+    if by:
+        statistic = metrics.Measures(records, found, scores["thresholds"]).means
+        scores["subgroups"] = by_group(by, records, statistic, bootstrap, boxes=True)
+    scores["thresholds_of"] = str(source) if source else None
+    if absent := scores["without_prediction"]:
+        tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])
+    if as_json:
+        show(scores)
+    else:
+        print(metrics.table(scores))
+        if by:
+            print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
+
+
+@app.command()
+def compare(
+    truth: TruthArgument,
+    a: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results, as `evaluate` takes them.")],
+    b: Annotated[Path, typer.Argument(help="Another of the same kind, on the same images.")],
+    as_json: JsonOption = False,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient; 0: differences alone.")] = 2000,
+    findings: FindingsOption = None,
+    others: OthersOption = None,
+    mapping: MapOption = None,
+    frame: FrameOption = None,
+) -> None:
+    """Tell whether B is better than A. `chestlib compare data/phantom runs/a runs/b`.
+
+    Every difference comes with the 95 % interval of a paired bootstrap by patient, and the share of resamples in which
+    it is above 0. Two RUNs of stage 1 are compared as classifiers.
+    """
+    from chestlib import metrics
+    from chestlib.cli.examined import compared
+
+    scores = compared(truth, a, b, bootstrap, **understood(findings, others, mapping, frame))
+    if unknown := scores["without_patient"]:
+        told = f"the patient of {unknown} of {scores['n_images']} images is unknown; each counts as one patient"
+        tell(a, [f"{told}, so intervals are too narrow if some are of one"])
+    if as_json:
+        show(scores)
+    else:
+        print(f"A: {a}\nB: {b}")
+        print(metrics.compared(scores))
