@@ -34,7 +34,7 @@ from chestlib.train import (
 
 FIRST = DetectorSettings(
     image_size=384, trunk="efficientnet_lite0", weights="imagenet", frozen=4, heads="independent", head_units=128,
-    proposals=200, batch_size=4, learning_rate=1.2e-3, epochs=4, validate_every=4, augment=0.2, score_floor=1e-3,
+    proposals=200, batch_size=4, learning_rate=1.2e-3, epochs=4, validate_every=4, augment=0.2, score_floor=1e-5,
     max_detections=100, workers=0, anchor_sizes=(0.06, 0.14, 0.27, 0.5),
 )  # fmt: skip
 THEN = replace(FIRST, learning_rate=6e-4, epochs=9, validate_every=9)

@@ -106,7 +106,7 @@ class DetectorSettings(FitSettings):
         Side lengths as shares of the image size, one a pyramid level at strides 4, 8, 16, 32 and 64; four leave out
         stride 4, half of the work. Height over width.
     score_floor, nms_iou, max_detections
-        Limits on what is returned.
+        Limits on what is returned; with independent heads each finding has an equal share of `max_detections`.
     repeat_threshold : float
         Findings on a smaller share of the images are shown more often (repeat-factor sampling, LVIS,
         arXiv:1908.03195); 0 switches it off.

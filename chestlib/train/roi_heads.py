@@ -79,10 +79,16 @@ class IndependentHeads(RoIHeads):
         return (fits.float() @ of.float()).clamp(max=1)
 
     def _found(self, boxes: torch.Tensor, scores: torch.Tensor, shape: tuple[int, int]) -> dict[str, Any]:
-        """Every finding's boxes, after its own suppression, best first."""
+        """Every finding's boxes, after its own suppression, best first; each has an equal share of `max_detections`.
+
+        Else the boxes of common findings would leave none for the others, which are then never more than absent.
+        """
         boxes = clip_boxes_to_image(boxes, shape)
+        findings = scores.shape[1]
         region, finding = torch.where(scores > self.score_thresh)
         boxes, scores, labels = boxes[region], scores[region, finding], finding + 1
         keep = remove_small_boxes(boxes, 1e-2)
-        keep = keep[batched_nms(boxes[keep], scores[keep], labels[keep], self.nms_thresh)[: self.detections_per_img]]
+        keep = keep[batched_nms(boxes[keep], scores[keep], labels[keep], self.nms_thresh)]
+        rank = functional.one_hot(labels[keep] - 1, findings).cumsum(0).gather(1, labels[keep, None] - 1)[:, 0]
+        keep = keep[rank <= max(1, self.detections_per_img // findings)]
         return {"boxes": boxes[keep], "labels": labels[keep], "scores": scores[keep]}

@@ -60,7 +60,7 @@ def test_it_says_what_its_parts_say(made: tuple, films: list[torch.Tensor]) -> N
     heads = seen.mean(1) @ weights["heads.slopes"].numpy() + weights["heads.offsets"].numpy()
     for answer, found, head in zip(said, boxes, heads, strict=True):
         film = 1 / (1 + np.exp(-head[1:]))
-        raised = sorted(found.scores**0.25 * film[found.labels - 1] ** 1.5)[::-1]  # w = 5 / (5 + 15)
+        raised = sorted(found.scores**0.2 * film[found.labels - 1] ** 1.6)[::-1]  # w = 5 / (5 + 20)
         np.testing.assert_allclose(answer.detections.scores, raised, rtol=1e-4)
         assert sorted(answer.detections.boxes.tolist()) == sorted(found.boxes.tolist())
         logit = 0.5 * head[0] + 1.5 * np.log(raised[0] / (1 - raised[0])) + 0.25

@@ -29,7 +29,7 @@ CARD, WEIGHTS = FOLDER / "card.json", FOLDER / "model.safetensors"
 MAPS = 3
 """Of the trunk that the heads and the guard see, the last: strides 8, 16, 32."""
 
-TRUSTED = 15
+TRUSTED = 20
 """Films of a finding with which its boxes and its head have an equal say."""
 
 DETECTOR, GUARD = "detector.", "guard."
@@ -166,7 +166,7 @@ def pack(
 ) -> dict[str, torch.Tensor]:
     """Put all that the model is into one dict of tensors; the detector, which is most of it, in half precision."""
     weights = {
-        DETECTOR + name: value.half() if value.is_floating_point() else value
+        DETECTOR + name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in module.state_dict().items()
     }
     arrays = {"heads.slopes": slopes, "heads.offsets": offsets, **{GUARD + name: a for name, a in guard.items()}}
