@@ -63,6 +63,18 @@ def test_one_region_may_have_two_findings(model: detector.GreyFasterRCNN) -> Non
     assert torch.equal(found["boxes"], boxes)
 
 
+def test_a_common_finding_leaves_room_for_the_others(model: detector.GreyFasterRCNN) -> None:
+    heads = model.roi_heads
+    places = torch.arange(6.0)[:, None] * 10
+    boxes = torch.cat([places, places, places + 8, places + 8], 1)
+    scores = torch.full((6, 10), 0.001)
+    scores[:, 3], scores[:, 8] = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.4]), 0.01
+    heads.score_thresh, heads.detections_per_img = 0.005, 30
+    found = heads._found(boxes, scores, (64, 64))
+    assert found["labels"].tolist() == [4, 4, 4, 9, 9, 9]
+    assert found["scores"].tolist() == pytest.approx([0.9, 0.8, 0.7, 0.01, 0.01, 0.01])
+
+
 def test_it_detects_as_the_other_does(model: detector.GreyFasterRCNN) -> None:
     (found,) = detector.detect(model.eval(), [torch.rand(1, 64, 64)], [(640, 320)])
     assert found.boxes.shape[1] == 4 and ((found.labels >= 1) & (found.labels <= 10)).all()
