@@ -49,6 +49,7 @@ class Shipped(Predictor):
             "models": {"shipped": card["name"]},
             "weights_sha256": {"shipped": card["weights_sha256"]},
             "trained_on": {"shipped": card["films"]},
+            "reached": {name: card["reached"]["operating point"][name]["value"] for name in ("recall", "specificity")},
         }
 
     def say(self, films: Sequence[Film]) -> list[Prediction]:
