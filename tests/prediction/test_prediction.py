@@ -152,9 +152,13 @@ def test_a_stopped_prediction_goes_on(model: TwoStage, films: Path, tmp_path: Pa
     assert predict([films], model, out, batch=4) == Summary(10, 10, [])
     assert looked_at == [names[i] for i in (1, 5, 8, 9)]
     again = sorted(lines(out), key=lambda row: row["number"])
-    for row in again + expected:
-        del row["mtime_ns"]
-    assert again == expected and [row["number"] for row in again] == list(range(1, 11))
+    assert [row["number"] for row in again] == list(range(1, 11))
+    for row, alone in zip(again, expected, strict=True):
+        # Films that are asked again come in smaller batches, and a processor may add those up in another order.
+        scores = [[found["score"] for found in one.pop("detections")] for one in (row, alone)]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+        assert row.pop("disease_probability") == pytest.approx(alone.pop("disease_probability"), abs=1e-3)
+        assert row | {"mtime_ns": 0} == alone | {"mtime_ns": 0}
     looked_at.clear()
     with open(out / "predictions.jsonl", "a") as file:
         file.write('{"file": "half a li')
