@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,8 @@ class Film(NamedTuple):
 
 def films(root: Path) -> list[Film]:
     """Read all that are there, the readers' first."""
+    if not all((root / folder).is_dir() for folder in (READ, TOLD)):
+        sys.exit(f"{root}: expected the folders {READ} and {TOLD}; name another with --films")
     with gzip.open(root / TOLD / "Data_Entry_2017_v2020.csv.gz", "rt", newline="") as file:
         entries = {row["Image Index"].split(".")[0]: row for row in csv.DictReader(file)}
     archives, names = {}, {}

@@ -14,7 +14,7 @@ import numpy as np
 from chestlib.console import tell
 from chestlib.data import DataFolder, Record, annotations_digest, findings_of, open_data, patient_groups
 from chestlib.errors import ChestlibError
-from chestlib.files import plain
+from chestlib.files import plain, read_json
 from chestlib.findings import FINDINGS
 from chestlib.metrics import (
     Found,
@@ -33,6 +33,19 @@ from chestlib.train import Run, scored_records
 
 Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
 """Records, predictions, thresholds of the findings, and whose they are."""
+
+
+TAUGHT = (
+    "of the model that ships, which has learnt from films of NIH and of ChestX-Det10's train part: only on patients of "
+    "the official test part, or on films of other origin, does a score say how good it is"
+)
+
+
+def _of_what_ships(predictions: Path) -> bool:
+    """Tell whether the answers of `chestlib predict` are those of the model that ships."""
+    file = (predictions if predictions.is_dir() else predictions.parent) / "about.json"
+    about = read_json(file) if file.is_file() else None
+    return isinstance(about, dict) and "shipped" in (about.get("models") or {})
 
 
 def examined(
@@ -76,6 +89,8 @@ def examined(
     except ChestlibError as error:
         drawn = [note for note in data.notes if "drawn as test" in note]
         raise (ChestlibError(f"{error} ({data.root}: {drawn[0]})") if drawn else error) from None
+    if not own and _of_what_ships(predictions):
+        tell(predictions, [TAUGHT])
     # Those on images are left out: they are not asked for here.
     if told:
         tell(data.root, (note for note in data.notes if "was found below" not in note))

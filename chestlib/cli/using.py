@@ -66,7 +66,7 @@ def predict(
     model = prediction.predictor(classifier, detector, cascade)
     tell("chestlib", model.told())
     if not out:
-        _print(prediction.ask(paths, model), model.thresholds)
+        _print(prediction.ask(paths, model), model.threshold, model.thresholds)
         return
     with bar("predicting") as progress:
         done = prediction.predict(paths, model, out, overlays=overlays, dask=dask, progress=progress)
@@ -80,7 +80,7 @@ def predict(
         raise typer.Exit(2)
 
 
-def _print(answers: Iterable[Prediction], thresholds: dict[str, float]) -> None:
+def _print(answers: Iterable[Prediction], threshold: float | None, thresholds: dict[str, float]) -> None:
     """Print a line a film, and one for each box that reaches its threshold, as they come."""
     failed = False
     for said in answers:
@@ -89,7 +89,8 @@ def _print(answers: Iterable[Prediction], thresholds: dict[str, float]) -> None:
             complain(said.error)
             continue
         called = "" if said.disease_present is None else "diseased" if said.disease_present else "normal"
-        print(f"{said.file}: {called} ({said.disease_probability:.2f})" if called else f"{said.file}:", flush=True)
+        disease = f" {called}, disease {said.disease_probability:.2f}, called from {threshold:.2f} on" if called else ""
+        print(f"{said.file}:{disease}", flush=True)
         if said.doubt:
             complain(f"{said.file}: {said.doubt}")
         shown = (said.detections or Detections.empty()).for_display(thresholds)
@@ -128,6 +129,8 @@ def view(
 
         said = [answer for answer in read_answers(source) if not answer.error]
         films, found = [Path(answer.file) for answer in said], [answer.detections for answer in said]
+        for answer in said:
+            tell(answer.file, [answer.doubt] if answer.doubt else [])
     elif predictions:
         records, answers, chosen, _ = examined(source, predictions, None, **typed)
         films, found, thresholds = records, [answers.get(record.file_name) for record in records], chosen or {}

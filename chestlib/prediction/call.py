@@ -52,6 +52,8 @@ def predict(
     >>> said.disease_present, said.detections.above(0.3).to_list()  # doctest: +SKIP
     """
     given: Sequence[Given] = [images] if isinstance(images, (str, os.PathLike, np.ndarray)) else list(images)
+    if wrong := next((one for one in given if not isinstance(one, (str, os.PathLike, np.ndarray))), None):
+        raise ChestlibError(f"images: expected paths or NumPy arrays; got {type(wrong).__name__}")
     arrays = [_checked(one, f"image {i}") for i, one in enumerate(given, start=1) if isinstance(one, np.ndarray)]
     paths = [Path(one) for one in given if not isinstance(one, np.ndarray)]
     if not given or (arrays and paths):

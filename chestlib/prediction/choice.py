@@ -32,8 +32,8 @@ class Shipped(Predictor):
 
     def __init__(self) -> None:
         self.model = shipped.load()
-        self.threshold: float = self.model.card["thresholds"]["disease"]
-        self.thresholds = self.model.card["thresholds"]["findings"]
+        self.threshold: float = self.model.threshold
+        self.thresholds = self.model.thresholds
         self.sides = None, self.model.detector.settings.image_size
         self.device = devices.device()
         self.model.detector.to(self.device)

@@ -54,6 +54,7 @@ def test_films_paths_and_arrays_get_one_answer(films: Path, capsys: pytest.Captu
         ([np.zeros((4, 4)), np.full((4, 4), 255)], r"image 2: grey values lie in \[0, 1\]; got 255"),
         (np.full((4, 4), np.nan), r"grey values lie in \[0, 1\]"),
         ("nowhere.png", "nowhere.png"),
+        ([b"film"], "got bytes"),
     ],
 )
 def test_what_is_no_film_is_told(given: object, told: str) -> None:
@@ -81,7 +82,9 @@ def test_the_command_line_prints_what_it_found(films: Path, monkeypatch: pytest.
     lines = result.stdout.splitlines()
     heads = [line for line in lines if not line.startswith("  ")]
     assert heads == [
-        f"{one.file}: {'diseased' if one.disease_present else 'normal'} ({one.disease_probability:.2f})" for one in said
+        f"{one.file}: {'diseased' if one.disease_present else 'normal'}, disease {one.disease_probability:.2f}, "
+        f"called from {shipped.load().threshold:.2f} on"
+        for one in said
     ]
     shown = [one.detections.for_display(shipped.load().card["thresholds"]["findings"]) for one in said]
     assert len(lines) - len(heads) == sum(map(len, shown))

@@ -89,6 +89,8 @@ def test_what_ships_says_what_it_is() -> None:
     reached = card["reached"]
     assert f"AUROC {reached['auroc']['value']:.2f}" in line and f"AP50 {reached['AP50']['value']:.2f}" in line
     assert {"use", "films", "settings", "thresholds", "command", "licence", "device"} <= card.keys()
+    held_out = reached["by these weights, on films of patients that taught them nothing"]
+    assert held_out["films"] == 97 and f"AP50 {held_out['AP50']['value']:.2f}" in line
     assert "NIH" in card["licence"] and "official test" in card["films"]["left out"]
     halves = {name: value.dtype for name, value in shipped_weights().items() if name.startswith("detector.")}
     assert set(halves.values()) == {torch.float16}
@@ -113,6 +115,11 @@ def _other_card(folder: Path) -> None:
     write_json(folder / "card.json", card | {"settings": card["settings"] | {"fpn_channels": 32}})
 
 
+def _without(folder: Path, part: str, key: str) -> None:
+    card = read_json(folder / "card.json")
+    write_json(folder / "card.json", card | {part: {k: v for k, v in card[part].items() if k != key}})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -120,6 +127,8 @@ def _other_card(folder: Path) -> None:
         lambda folder: (folder / "model.safetensors").unlink(),
         lambda folder: (folder / "card.json").unlink(),
         lambda folder: (folder / "card.json").write_text("[]"),
+        lambda folder: _without(folder, "thresholds", "disease"),
+        lambda folder: _without(folder, "reached", "auroc"),
     ],
 )  # fmt: skip
 def test_damage_is_one_line(damage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,6 @@ class Guard:
         for row in self.distances(features):
             pose = list(POSES.values())[int(row.argmin())]
             if not row.min() <= 1:  # nor is what is no number
-                pose = f"{STRANGE} (distance {row.min():.2f}; 99 in 100 real films stay below 1)"
+                pose = f"{STRANGE} (distance {row.min():.3f}; 99 in 100 real films stay below 1)"
             said.append(f"{pose}; the answer means nothing" if pose else "")
         return said

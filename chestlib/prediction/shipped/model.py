@@ -122,7 +122,11 @@ class Pretrained:
         self.detector.eval()
         self.slopes, self.offsets = own["heads.slopes"].numpy(), own["heads.offsets"].numpy()
         self.guard = Guard({name: value.numpy() for name, value in _after(GUARD, own).items()})
-        self.taught = np.array([card["films"]["boxes"][name] for name in self.detector.settings.findings], float)
+        names = self.detector.settings.findings
+        self.taught = np.array([card["films"]["boxes"][name] for name in names], float)
+        self.threshold = float(card["thresholds"]["disease"])
+        self.thresholds = {name: float(card["thresholds"]["findings"][name]) for name in names}
+        self.joint = {name: float(card["disease"][name]) for name in ("head", "boxes", "offset")}
 
     def __call__(self, images: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]]) -> list[Answer]:
         """Say what is on films.
@@ -139,15 +143,17 @@ class Pretrained:
         films = 1 / (1 + np.exp(-said[:, 1:]))
         boxes = [tempered(boxes, film, self.taught) for boxes, film in zip(found, films, strict=True)]
         best = np.array([one.scores.max(initial=0) for one in boxes])
-        present = disease(said[:, 0], best, self.card["disease"])
+        present = disease(said[:, 0], best, self.joint)
         return [Answer(*row) for row in zip(present.tolist(), boxes, self.guard(seen[:, 0]), strict=True)]
 
     def told(self) -> str:
         """Say in one line what it is and what it reached."""
         films, reached = self.card["films"], self.card["reached"]
+        own = reached["by these weights, on films of patients that taught them nothing"]
         return (
-            f"its own model, learnt from {films['total']:,} real films; cross-validated on {reached['films']} of them: "
-            f"disease AUROC {_figure(reached['auroc'])}, boxes AP50 {_figure(reached['AP50'])}. "
+            f"its own model, learnt from {films['total']:,} real films. Its recipe, cross-validated on "
+            f"{reached['films']}: disease AUROC {_figure(reached['auroc'])}, boxes AP50 {_figure(reached['AP50'])}; "
+            f"these weights on {own['films']} films of other patients: AP50 {_figure(own['AP50'])}. "
             "Not for clinical use."
         )
 
@@ -185,7 +191,9 @@ def load() -> Pretrained:
     try:
         card = read_json(CARD)
         if sha256(WEIGHTS) == card["weights_sha256"]:
-            return Pretrained(card, safetensors.torch.load_file(WEIGHTS))
+            model = Pretrained(card, safetensors.torch.load_file(WEIGHTS))
+            model.told()
+            return model
     except (ChestlibError, OSError, LookupError, TypeError, ValueError, RuntimeError):
         pass
     raise ChestlibError(f"{WEIGHTS}: not the model that this version ships with; install chestlib again")
