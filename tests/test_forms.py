@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chestlib import metrics
-from chestlib.cli.examined import classified, examined
+from chestlib.cli.examined import classified, examined, scored
 from chestlib.data import DataFolder, check, convert, identify, open_data, splits
 from chestlib.data.patients import read_patients
 from chestlib.prediction import TwoStage
@@ -44,8 +44,8 @@ def test_evaluate_scores_a_run_the_same(form: Path, watched_runs: dict) -> None:
         key: written[key] for key in ("coco", "froc", "macro", "thresholds")
     }
     binary = watched_runs["classifier"][0]
-    said = classified(form, binary.path, 0)
-    assert said and said["scores"] == json.loads((binary.path / "test.json").read_text())["scores"]
+    said = classified(form, binary.path)
+    assert said and scored(said, 0)["scores"] == json.loads((binary.path / "test.json").read_text())["scores"]
 
 
 def test_evaluate_scores_coco_results_by_the_ids_of_each_form(form: Path, tmp_path: Path, watched_runs: dict) -> None:

@@ -153,8 +153,8 @@ def fitting(
 ) -> tuple[np.ndarray, float]:
     """Give the overlaps (n,) of :func:`pairs`, 0 where the criterion rules them out, and the least that is a hit."""
     if criterion != "centre":
-        if not 0 < criterion <= 1:
-            raise ChestlibError(f'criterion {criterion!r}: expected an overlap above 0, 1 at most, or "centre"')
+        if not 0 <= criterion <= 1:
+            raise ChestlibError(f'criterion {criterion!r}: expected an overlap from 0 to 1, or "centre"')
         return iou, criterion
     middle = (found.boxes[:, :2] + found.boxes[:, 2:])[row] / 2
     inside = ((true.boxes[column, :2] <= middle) & (middle <= true.boxes[column, 2:])).all(1)
@@ -192,7 +192,7 @@ def match_all(true: Pool, found: Pool, iou: Criterion = IOU) -> Match:
     best[row[start]] = np.maximum.reduceat(value, start) if len(start) else 0
     top = np.flatnonzero(value == best[row])[::-1]  # of equals the first: it is written last
     nearest[row[top]] = column[top]
-    claim = np.where(best >= limit, nearest, -1)
+    claim = np.where((best >= limit) & (best > 0), nearest, -1)
     hit = first_claims(claim)
     taken = np.zeros(len(true), bool)
     taken[claim[hit]] = True

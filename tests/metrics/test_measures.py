@@ -100,7 +100,7 @@ def test_the_centre_may_hit_where_the_overlap_does_not_and_the_other_way_round()
     found = Detections([small, slipped], [8, 8], [0.9, 0.8])
     for criterion, hits in (("centre", [True, False]), (0.2, [False, True]), (0.5, [False, False])):
         assert match(np.array([true]), np.array([8]), found, criterion).hit.tolist() == hits, criterion
-    for wrong in (0, 1.5, "edge"):
+    for wrong in (-0.1, 1.5, "edge"):
         with pytest.raises((ChestlibError, TypeError)):
             match(np.array([true]), np.array([8]), found, wrong)
 
