@@ -93,7 +93,7 @@ def weights(real: dict[str, Any]) -> str:
 
 def disease(real: dict[str, Any]) -> str:
     """Stage 1 on real films, by group, beside what needs no model."""
-    rules = {"heads and boxes": "the model", "view alone": "view alone"}
+    rules = {"heads and boxes": "the recipe", "view alone": "view alone"}
     places = real["stage 1"]["heads and boxes"]
     head = ["AUROC of disease", "films", "diseased", *rules.values()]
     return _table(
