@@ -11,15 +11,13 @@ that wait for each other take ten times longer than one.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_films import FILMS, READ, RUNS, TOLD, Film, films, save
+from real_films import READ, RUNS, TOLD, Film, films, options, save
 from real_recipe import SHARE, detect, features, fit_detector, fit_heads, taught
 from sklearn.linear_model import LogisticRegression
 
@@ -200,10 +198,8 @@ def localisation(seen: Sequence[Film], found: Sequence[Detections]) -> dict[str,
 
 def main() -> None:
     """Measure, and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
+    parser = options(__doc__, "--resamples")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--resamples", type=int, default=1000)
     args = parser.parse_args()
     start, n = time.process_time(), args.resamples
     seen = films(args.films)

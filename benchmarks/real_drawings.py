@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from real_films import FILMS, READ, RUNS, TOLD, TOP, films, save
+from real_films import READ, RUNS, TOLD, films, options, save
 from real_transfer import STARTS, detect, drawn, scores, split
 
 from chestlib import devices, metrics
@@ -238,11 +238,8 @@ def laboratory(args: argparse.Namespace, read: list[Record], grounds: list[Recor
 
 def main() -> None:
     """Draw, examine, and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
-    parser.add_argument("--phantom", type=Path, default=TOP / "data" / "phantom-quick")
+    parser = options(__doc__, "--resamples", "--phantom")
     parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--resamples", type=int, default=1000)
     args = parser.parse_args()
     seen = films(args.films)
     read = [film.record for film in seen if film.source == READ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gzip
 import json
@@ -25,6 +26,23 @@ AS = {"Infiltrate": "Consolidation", "Infiltration": "Consolidation", "Pneumonia
 
 READ, TOLD = "chestx-det10-part", "nih"
 """Folders: what readers boxed, and what reports say."""
+
+
+OPTIONS: dict[str, tuple[type, Any]] = {
+    "--films": (Path, FILMS),
+    "--resamples": (int, 1000),
+    "--phantom": (Path, TOP / "data" / "phantom-quick"),
+}
+"""What several of these benchmarks are told: type and default."""
+
+
+def options(text: str | None, *names: str) -> argparse.ArgumentParser:
+    """Begin the options of a benchmark with `--films` and those of :data:`OPTIONS` that are named."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("--films", *names):
+        kind, default = OPTIONS[name]
+        parser.add_argument(name, type=kind, default=default)
+    return parser
 
 
 class Film(NamedTuple):

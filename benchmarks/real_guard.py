@@ -15,7 +15,6 @@ so is a projected frontal one.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import json
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from real_films import FILMS, READ, RUNS, TOLD, TOP, Film, films, save
+from real_films import READ, RUNS, TOLD, Film, films, options, save
 from real_foreign import kinds
 from real_recipe import features
 from real_spoilt import SIDE, SPOILS, TAUGHT, shrunk
@@ -184,10 +183,8 @@ def measure(root: Path, debian: Path, phantom: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
+    parser = options(__doc__, "--phantom")
     parser.add_argument("--debian", type=Path, default=Path("/"))
-    parser.add_argument("--phantom", type=Path, default=TOP / "data" / "phantom-quick")
     args = parser.parse_args()
     result = measure(args.films, args.debian, args.phantom)
     save("guard", result)

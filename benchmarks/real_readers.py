@@ -8,14 +8,13 @@ table of labels mined from reports, and NIH's own boxes. It takes seconds.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from real import auroc
-from real_films import AS, FILMS, READ, TOLD, save
+from real_films import AS, READ, TOLD, options, save
 
 from chestlib import course
 from chestlib.data import Record, open_data, patient_groups
@@ -83,9 +82,7 @@ def two_readings(root: Path, names: Sequence[str], records: Sequence[Record], n:
 
 def main() -> None:
     """Count, and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
-    parser.add_argument("--resamples", type=int, default=1000)
+    parser = options(__doc__, "--resamples")
     args = parser.parse_args()
     data = open_data(args.films / READ)
     table, records, n = course.nih_table(data), data.records, args.resamples

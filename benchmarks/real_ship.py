@@ -9,7 +9,6 @@ the card.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 from real import choose, cross_validated, draw_folds, fit_joint, stage_2
-from real_films import FILE, FILMS, READ, TOLD, Film, films, official_test, save
+from real_films import FILE, READ, TOLD, Film, films, official_test, options, save
 from real_guard import learnt
 from real_recipe import CACHE, DRAWN, FIRST, THEN, features, fit_detector, fit_heads, taught
 
@@ -98,8 +97,7 @@ def held_out(seen: Sequence[Film], model: shipped.Pretrained, resamples: int = 1
 
 def main() -> None:
     """Train and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
+    parser = options(__doc__)
     args = parser.parse_args()
     seen, tested = films(args.films), official_test(args.films)
     mine = [i for i, film in enumerate(seen) if film.record.patient not in tested]

@@ -14,16 +14,14 @@ runs/real/archive; run it again and it goes on. Beside other work begin with `ta
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from real import auroc, draw_folds
-from real_films import FILMS, READ, RUNS, TOLD, Film, films, save
+from real_films import READ, RUNS, TOLD, Film, films, options, save
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -187,9 +185,7 @@ def archive(seen: Sequence[Film], truth: np.ndarray, fold: np.ndarray, n: int) -
 
 def main() -> None:
     """Measure, and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
-    parser.add_argument("--resamples", type=int, default=1000)
+    parser = options(__doc__, "--resamples")
     args = parser.parse_args()
     seen, n = films(args.films), args.resamples
     fold, truth = draw_folds(seen, FOLDS, SEED), np.array([film.diseased for film in seen])

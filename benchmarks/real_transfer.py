@@ -19,7 +19,6 @@ way with ImageNet, norms that keep the published statistics, would leave random 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_films import FILMS, READ, RUNS, TOP, Film, films, save
+from real_films import READ, RUNS, Film, films, options, save
 
 from chestlib import devices, metrics
 from chestlib.data import Record, open_data, patient_groups
@@ -192,11 +191,8 @@ def write(rows: dict[str, Any], train: list[Record], test: list[Record], phantom
 
 def main() -> None:
     """Train, and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--films", type=Path, default=FILMS)
-    parser.add_argument("--phantom", type=Path, default=TOP / "data" / "phantom-quick")
+    parser = options(__doc__, "--resamples", "--phantom")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--resamples", type=int, default=1000)
     args = parser.parse_args()
     read = [film for film in films(args.films) if film.source == READ]
     train, test = split(read)
