@@ -29,8 +29,9 @@ def told(run: Run) -> dict[str, Any]:
     scores = test["scores"]
     return {
         "data": f"{about['data']['name']} ({'synthetic' if about['data']['synthetic'] else 'real'})",
-        "split": about["split"], "device": about["device"], "precision": about["precision"], "versions": about["versions"],
-        "seconds": test["seconds_training"], "AP50": scores["coco"]["AP50"], "interval": scores["intervals"]["AP50"],
+        "split": about["split"], "device": about["device"], "precision": about["precision"],
+        "versions": about["versions"], "seconds": test["seconds_training"],
+        "AP50": scores["coco"]["AP50"], "interval": scores["intervals"]["AP50"],
         "per_finding": {name: row["AP50"] for name, row in scores["coco"]["per_finding"].items()},
         "recall_at": scores["froc"]["recall_at"], "settings": about["settings"],
         "curves": run.metrics().to_dict("list"),
