@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "head_units": (1, 4096), "regions": (1, 4096), "proposals": (1, 4096), "anchor_sizes": (0.001, 2),
     "anchor_ratios": (0.01, 100), "score_floor": (0, 1), "nms_iou": (0, 1), "max_detections": (1, 1000),
     "repeat_threshold": (0, 1), "frozen": (0, 4), "trials": (1, 2**16 - 1), "train_share": (0.01, 1),
+    "trial_size": (32, 4096), "at_once": (1, 1024),
 }  # fmt: skip
 """The least and the greatest value."""
 

@@ -160,11 +160,27 @@ class DetectorSettings(FitSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSettings:
-    """The Optuna study: number of trials, epochs of one, share of the training part that a trial sees."""
+    """The Optuna study.
 
-    trials: int = 4
-    epochs: int = 2
-    train_share: float = 0.5
+    Parameters
+    ----------
+    trials : int
+    epochs : int
+        Of a trial; after a quarter and after half of them it is ended if it lags behind.
+    train_share : float
+        Share of the training part that a trial sees.
+    trial_size : int
+        Side of the images of a trial, pixels; at most `image_size`.
+    at_once : int
+        Trials that may run together. A trial learns from those before them alone, so a study does not depend on who is
+        faster.
+    """
+
+    trials: int = 12
+    epochs: int = 8
+    train_share: float = 1.0
+    trial_size: int = 112
+    at_once: int = 3
 
     def __post_init__(self) -> None:
         check(self)
@@ -192,7 +208,7 @@ FULL = Profile(
         head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2, patience=4,
         max_detections=100, repeat_threshold=0.1, augment=0.5,
     ),
-    tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
+    tune=TuneSettings(trials=40, epochs=12, trial_size=224, at_once=8),
     resamples=2000,
 )  # fmt: skip
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, FULL)}
