@@ -14,14 +14,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "heads": ("exclusive", "independent"),
 }
 LIMITS: dict[str, tuple[float, float]] = {
-    "image_size": (32, 4096), "epochs": (1, 2**16 - 1), "batch_size": (1, 4096), "learning_rate": (0, 1),
+    "image_size": (32, 4096), "start_size": (32, 4096), "trial_size": (32, 4096), "at_once": (1, 1024),
+    "epochs": (1, 2**16 - 1), "batch_size": (1, 4096), "learning_rate": (0, 1),
     "weight_decay": (0, 10), "warmup": (0, 1), "clip": (0, 2**16 - 1), "ema": (0, 1), "workers": (0, 256),
     "validate_every": (1, 2**16 - 1), "patience": (1, 2**16 - 1), "seed": (0, 2**32 - 1), "width": (1, 1024),
     "depth": (1, 10), "dropout": (0, 1), "augment": (0, 1), "specificity_floor": (0, 1), "fpn_channels": (1, 1024),
     "head_units": (1, 4096), "regions": (1, 4096), "proposals": (1, 4096), "anchor_sizes": (0.001, 2),
     "anchor_ratios": (0.01, 100), "score_floor": (0, 1), "nms_iou": (0, 1), "max_detections": (1, 1000),
     "repeat_threshold": (0, 1), "frozen": (0, 4), "trials": (1, 2**16 - 1), "train_share": (0.01, 1),
-    "trial_size": (32, 4096), "at_once": (1, 1024),
 }  # fmt: skip
 """The least and the greatest value."""
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from chestlib import devices
 from chestlib.errors import ChestlibError, Interrupted
+from chestlib.settings import TuneSettings
 
 EACH = 4
 """Trials for each process, at least: to start one takes as long as a trial."""
@@ -30,23 +31,23 @@ PATIENCE = 10.0
 PROGRAM = "import sys; i = sys.stdin.buffer; work = i.read(int(i.readline())); import {0}; {0}.help_out(work)"
 
 
-def processes(at_once: int, trials: int) -> int:
-    """Choose how many processes carry out so many trials, at most `at_once` together: one a core, but one on a GPU."""
-    return max(1, min(at_once, devices.cores(), trials // EACH)) if devices.device() == "cpu" else 1
+def pay(plan: TuneSettings) -> int:
+    """Choose how many processes carry out the trials of a study: one a core, but one in all on a GPU."""
+    return max(1, min(plan.at_once, devices.cores(), plan.trials // EACH)) if devices.device() == "cpu" else 1
 
 
 @contextmanager
-def helpers(count: int, **work: Any) -> Iterator[None]:
+def started(count: int, **work: Any) -> Iterator[None]:
     """Start so many helpers, each of which calls :func:`chestlib.train.study.search` with `work`."""
-    started = []
+    begun = []
     try:
         for _ in range(count):
             command = [sys.executable, "-c", PROGRAM.format(__name__)]
             quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             # A session of its own: Ctrl+C is told to this process, which ends the others.
             helper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **quiet)
-            started.append(helper)
-        for helper in started:
+            begun.append(helper)
+        for helper in begun:
             assert helper.stdin
             with suppress(OSError):  # one that could not start is missed by nobody
                 text = pickle.dumps(work)
@@ -54,10 +55,10 @@ def helpers(count: int, **work: Any) -> Iterator[None]:
                 helper.stdin.flush()
         yield
     finally:
-        for helper in started:
+        for helper in begun:
             with suppress(OSError):
                 helper.stdin.close()  # type: ignore[union-attr]
-        for helper in started:
+        for helper in begun:
             try:
                 helper.wait(PATIENCE + 5)
             except subprocess.TimeoutExpired:

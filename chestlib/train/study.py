@@ -28,11 +28,10 @@ from chestlib.console import Progress
 from chestlib.data import DataFolder, Split, identify, splits
 from chestlib.errors import ChestlibError, Interrupted
 from chestlib.settings import ClassifierSettings, TuneSettings, to_json
-from chestlib.train import classifier
+from chestlib.train import classifier, helpers
 from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset
 from chestlib.train.draws import Draws, Halving, first_try, place, suggest
-from chestlib.train.helpers import helpers
 from chestlib.train.run import OLD, SEARCHED, Run, differences
 from chestlib.train.storage import fail_dead, open_storage, shown, sign_of_life, told, turn
 from chestlib.train.trainer import fit
@@ -69,7 +68,7 @@ def tune(
     split: Split | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
-    processes: int = 1,
+    processes: int | None = 1,
 ) -> optuna.Study:
     """Search until the study holds `settings.trials` ended trials, and write the best settings as tuned.json.
 
@@ -85,8 +84,8 @@ def tune(
         A journal file, or the URL of a database as Optuna and SQLAlchemy know it, such as
         `postgresql+psycopg2://user@host/name`; default study.log in the run folder.
     processes : int
-        How many share the trials, this one and others that it starts and ends; each has its share of the cores. As many
-        as pay on this machine: :func:`chestlib.train.helpers.processes`.
+        How many share the trials, this one and others that it starts and ends; each has its share of the cores. None:
+        as many as pay on this machine.
 
     Raises
     ------
@@ -96,7 +95,7 @@ def tune(
     split = (split or splits.default(data.train, data.test, base.seed)).known(boxes=False)
     splits.require_trainable(split, data.root, base.specificity_floor, missing=data.missing)
     where = storage or run.path / "study.log"
-    cache = cache or run.cache
+    cache, processes = cache or run.cache, processes or helpers.pay(settings)
     of = {"chestlib": chestlib.__version__, "identity": identify(split, cache)._asdict(), "settings": to_json(base)}
     work: dict[str, Any] = {
         "run": run, "base": base, "settings": settings, "fixed": fixed, "where": where, "name": name, "of": of,
@@ -143,7 +142,7 @@ def search(
     study.pruner = Halving(settings.epochs, settings.at_once)
     helping = others if ended(study) < settings.trials else 0
     work = dict(run=run, base=base, settings=settings, fixed=fixed, where=where, name=name, of=of)
-    with helpers(helping, **work, split=split, cache=cache, threads=threads):
+    with helpers.started(helping, **work, split=split, cache=cache, threads=threads):
         _work(study, store, settings, objective, progress)
     return study
 
@@ -268,10 +267,13 @@ class _Objective:
     def fit(self, chosen: ClassifierSettings, prune: Prune) -> dict[str, float]:
         """Train, and return the figures on val."""
         # Averaged weights would not catch up in so few epochs.
-        chosen = replace(chosen, image_size=self.size, epochs=self.plan.epochs, ema=0.0)
+        chosen = replace(chosen, image_size=self.size, epochs=self.plan.epochs, validate_every=1, ema=0.0)
         train = XrayDataset(self.few, self.size, self.cache, boxes=False, augment=chosen.augment)
-        module, options = Classifier(chosen, classifier.pos_weight(self.few)), {"keep": False, "threads": self.threads}
-        trainer = fit(self.run, module, train, self.val, monitor=classifier.MONITOR, callbacks=[prune], **options)
+        module = Classifier(chosen, classifier.pos_weight(self.few))
+        trainer = fit(
+            self.run, module, train, self.val, monitor=classifier.MONITOR, keep=False, threads=self.threads,
+            callbacks=[prune],
+        )  # fmt: skip
         figures = {key: float(value) for key, value in trainer.callback_metrics.items()}
         if not math.isfinite(value := figures[classifier.MONITOR]):
             raise ChestlibError(f"{self.run.path}: {classifier.MONITOR} is {value}")

@@ -117,7 +117,7 @@ def test_a_model_predicts_in_the_precision_of_its_settings(precision: str, kind:
         build(replace(chosen, precision=precision)).eval()
         for build, chosen in ((Classifier, TINY), (Detector, SMALL_RCNN))
     )
-    for first in (one.model.blocks[0][0], two.model.backbone.body.conv1):
+    for first in (one.model.blocks[0][1], two.model.backbone.body.conv1):
         first.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     probability = classifier.probabilities(one, images)
     detector.detect(two, list(images[:2]), [(64, 64)] * 2)
