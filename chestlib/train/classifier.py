@@ -121,6 +121,8 @@ class Classifier(StageModule):
         Normal over diseased images of the training part: both classes weigh the same in the loss.
     """
 
+    settings: ClassifierSettings
+
     def __init__(self, settings: ClassifierSettings, pos_weight: float = 1.0) -> None:
         super().__init__(settings)
         self.floor = settings.specificity_floor
