@@ -109,6 +109,13 @@ def test_loaders_fit_the_machine(small: DataFolder, tmp_path: Path, monkeypatch:
             assert loader.pin_memory is (device == "cuda") and loader.persistent_workers is (workers > 0)
 
 
+def test_a_film_and_its_mirror_image_get_one_answer() -> None:
+    image = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    model = Classifier(TINY).eval()
+    assert torch.allclose(model(image), model(image.flip(3)), atol=1e-5)
+    assert not torch.allclose(model.model(image), model.model(image.flip(3)), atol=1e-5)
+
+
 @pytest.mark.parametrize(("precision", "kind"), [("bf16-mixed", torch.bfloat16), ("32-true", torch.float32)])
 def test_a_model_predicts_in_the_precision_of_its_settings(precision: str, kind: torch.dtype) -> None:
     seen = []
