@@ -177,10 +177,8 @@ def fit(
     resume : bool
         Go on from checkpoints/last.ckpt when it is there: the result is that of an uninterrupted training. One that
         had ended, by its epochs or its patience, is not trained any further.
-    keep : bool
-        False writes nothing (a trial of a study).
-    threads : int
-        At most so many on a CPU.
+    keep, threads : bool, int
+        False writes nothing (a trial of a study); at most so many threads on a CPU.
     trainer_options
         Anything for Lightning's Trainer. With `devices=4` (and `strategy="ddp"`, its default then) it starts this
         program three more times; those processes end with the training (SystemExit), so what follows is done once.

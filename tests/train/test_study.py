@@ -15,7 +15,6 @@ from types import SimpleNamespace
 import numpy as np
 import optuna
 import pytest
-from filelock import FileLock, Timeout
 from postgres import postgres
 
 from chestlib import settings
@@ -269,38 +268,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | Path
             yield url
     else:
         yield tmp_path / "study.log" if request.param == "journal" else f"sqlite:///{tmp_path}/study.db"
-
-
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_what_ends_a_study_ends_its_helpers(ending: int, small: DataFolder, tmp_path: Path) -> None:
-    def workers() -> int:
-        return len(list(tmp_path.glob("study.log.?*.lock")))  # each holds a lock for as long as it lives
-
-    options = {"storage": tmp_path / "study.log", "cache": tmp_path / "cache", "processes": 2}
-    plan = TuneSettings(trials=500, epochs=2)
-    one = FORK.Process(target=tune, args=(small, Run(tmp_path / "run"), BASE, plan), kwargs=options)
-    one.start()
-    _wait(lambda: workers() == 2 or one.exitcode is not None)
-    assert one.exitcode is None
-    os.kill(one.pid, ending)
-    one.join(30)
-    assert one.exitcode
-    _wait(lambda: all(_is_free(lock) for lock in tmp_path.glob("study.log.?*.lock")))
-
-
-def _wait(until: Callable[[], bool]) -> None:
-    start = time.monotonic()
-    while not until():
-        assert time.monotonic() - start < 60
-        time.sleep(0.1)
-
-
-def _is_free(lock: Path) -> bool:
-    try:
-        with FileLock(lock, timeout=0):
-            return True
-    except Timeout:
-        return False
 
 
 def test_workers_share_a_study_and_lose_nothing_of_one_that_is_killed(
