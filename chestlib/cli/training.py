@@ -56,7 +56,8 @@ def tune(
     tell(data.root, data.notes)
     fixed = {text.partition("=")[0] for text in texts} & {*package.SEARCHED}
     with bar("tuning") as progress:
-        study = package.tune(data, package.Run(run), base, plan, fixed=fixed, storage=storage, progress=progress)
+        options: dict[str, Any] = {"fixed": fixed, "storage": storage, "progress": progress, "processes": None}
+        study = package.tune(data, package.Run(run), base, plan, **options)
     failed = package.failures(study)
     trouble = f", {len(failed)} failed: {failed[-1]}" if failed else ""
     print(f"{run}: {package.ended(study)} trials{trouble}; best average precision, on val: {study.best_value:.3f}")

@@ -13,9 +13,9 @@ from chestlib.course.lesson import (
     run_folder,
     runs_folder,
 )
-from chestlib.course.real import nih_table, real_figures
+from chestlib.course.real import measured, nih_table, real_figures
 
 __all__ = [
-    "Course", "NotYet", "begin", "check", "data_folder", "environment", "home", "lacking", "nih_table", "notebooks",
-    "phantom", "real_figures", "run_folder", "runs_folder",
+    "Course", "NotYet", "begin", "check", "data_folder", "environment", "home", "lacking", "measured", "nih_table",
+    "notebooks", "phantom", "real_figures", "run_folder", "runs_folder",
 ]  # fmt: skip

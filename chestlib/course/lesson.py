@@ -127,7 +127,7 @@ class Course:
         with self._alone("classifier"), relay("study", "tuning") as tell:
             return tune(
                 self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, cache=self.cache,
-                progress=tell,
+                progress=tell, processes=None,
             )  # fmt: skip
 
     def classifier(self) -> Run:

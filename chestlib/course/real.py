@@ -1,4 +1,4 @@
-"""What real films taught, and what NIH's table says of films: the chapter about them asks here."""
+"""What was measured beforehand, on real films above all, and what NIH's table says of films: chapters ask here."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ COLUMNS = {
 }  # fmt: skip
 
 
+def measured(name: str) -> Any:
+    """Return what a benchmark wrote as figures/`name`.json; ChestlibError if it is missing."""
+    file = home() / "figures" / f"{name}.json"
+    if not file.is_file():
+        raise ChestlibError(f"{file}: not there; it comes with the project: run this in the project's folder")
+    return read_json(file)
+
+
 def real_figures(section: str | None = None) -> Any:
     """Return what was measured on real films, from figures/real.json; one section of it, if it is named.
 
@@ -33,10 +41,7 @@ def real_figures(section: str | None = None) -> Any:
     ChestlibError
         If the file or the section is missing.
     """
-    file = home() / "figures" / "real.json"
-    if not file.is_file():
-        raise ChestlibError(f"{file}: not there; it comes with the project: run this in the project's folder")
-    found = read_json(file)
+    file, found = home() / "figures" / "real.json", measured("real")
     if section is not None and section not in found:
         raise ChestlibError(f"{file}: no section {section!r}; it has {', '.join(found)}")
     return found if section is None else found[section]

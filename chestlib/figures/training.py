@@ -64,7 +64,7 @@ def slices(study: Any, names: Sequence[str], logarithmic: Sequence[str] = ()) ->
         axis.set(xlabel=name.replace("_", " "), xscale="log" if name in logarithmic else "linear")
         axis.grid(True)
     for axis in axes[:, 0]:
-        axis.set_ylabel("recall on val")
+        axis.set_ylabel("average precision on val")
     return figure
 
 

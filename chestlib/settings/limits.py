@@ -14,7 +14,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "heads": ("exclusive", "independent"),
 }
 LIMITS: dict[str, tuple[float, float]] = {
-    "image_size": (32, 4096), "epochs": (1, 2**16 - 1), "batch_size": (1, 4096), "learning_rate": (0, 1),
+    "image_size": (32, 4096), "start_size": (32, 4096), "trial_size": (32, 4096), "at_once": (1, 1024),
+    "epochs": (1, 2**16 - 1), "batch_size": (1, 4096), "learning_rate": (0, 1),
     "weight_decay": (0, 10), "warmup": (0, 1), "clip": (0, 2**16 - 1), "ema": (0, 1), "workers": (0, 256),
     "validate_every": (1, 2**16 - 1), "patience": (1, 2**16 - 1), "seed": (0, 2**32 - 1), "width": (1, 1024),
     "depth": (1, 10), "dropout": (0, 1), "augment": (0, 1), "specificity_floor": (0, 1), "fpn_channels": (1, 1024),

@@ -61,13 +61,16 @@ class FitSettings:
 class ClassifierSettings(FitSettings):
     """Stage 1. `width`: channels of the first block, doubled by each of the `depth` blocks (at most 128).
 
-    `augment` in [0, 1] scales every random change of the training images; `specificity_floor` is what the operating
-    point must keep while recall is maximised.
+    Training begins with images of `start_size` pixels, which cost less, and ends with those of `image_size`. `augment`
+    in [0, 1] scales every random change of the training images; `specificity_floor` is what the operating point must
+    keep while recall is maximised.
     """
 
     image_size: int = 224
-    epochs: int = 16
-    batch_size: int = 32
+    start_size: int = 112
+    epochs: int = 20
+    validate_every: int = 2
+    batch_size: int = 16
     ema: float = 0.98
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
@@ -79,10 +82,11 @@ class ClassifierSettings(FitSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.image_size < (least := 2 ** (self.depth + 1)):
-            raise ChestlibError(
-                f"image_size is {self.image_size}; expected {least} or more, as each of {self.depth} blocks halves it"
-            )
+        for name in ("image_size", "start_size"):
+            if (size := getattr(self, name)) < (least := 2 ** (self.depth + 1)):
+                raise ChestlibError(
+                    f"{name} is {size}; expected {least} or more, as each of {self.depth} blocks halves it"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +177,27 @@ class DetectorSettings(FitSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSettings:
-    """The Optuna study: number of trials, epochs of one, share of the training part that a trial sees."""
+    """The Optuna study.
 
-    trials: int = 4
-    epochs: int = 2
-    train_share: float = 0.5
+    Parameters
+    ----------
+    trials : int
+    epochs : int
+        Of a trial; after a quarter and after half of them it is ended if it lags behind.
+    train_share : float
+        Share of the training part that a trial sees.
+    trial_size : int
+        Side of the images of a trial, pixels; at most `image_size`.
+    at_once : int
+        Trials that may run together. A trial learns from those before them alone, so a study does not depend on who is
+        faster.
+    """
+
+    trials: int = 12
+    epochs: int = 4
+    train_share: float = 1.0
+    trial_size: int = 112
+    at_once: int = 3
 
     def __post_init__(self) -> None:
         check(self)
@@ -215,13 +235,15 @@ LAPTOP = Profile(
 FULL = Profile(
     name="full",
     phantom=(3000, 600),
-    classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, workers=8, patience=12),
+    classifier=ClassifierSettings(
+        start_size=224, epochs=40, validate_every=1, batch_size=32, width=32, depth=5, ema=0.998, workers=8, patience=12
+    ),
     detector=DetectorSettings(
         image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco",
         fpn_channels=256, head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2,
         patience=4, max_detections=100, repeat_threshold=0.1, augment=0.5,
     ),
-    tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
+    tune=TuneSettings(trials=40, epochs=12, trial_size=224, at_once=8),
     resamples=2000,
 )  # fmt: skip
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, LAPTOP, FULL)}

@@ -3,12 +3,16 @@
 With the default settings (width 16, depth 4) and an image of 224 x 224:
 
     input                            1 x 224 x 224
-    block 1   conv 5x5, stride 2, pool   16 x 56 x 56
+    block 1   contrast                   2 x 224 x 224
+              conv 5x5, stride 2, pool   16 x 56 x 56
     block 2   conv 3x3 x 2, pool         32 x 28 x 28
     block 3   conv 3x3 x 2, pool         64 x 14 x 14
     block 4   conv 3x3 x 2              128 x 14 x 14
     pool      mean and max         256
     dropout, linear                  1  (a logit: no Sigmoid, BCEWithLogitsLoss brings its own)
+
+Most of a training sees smaller images, which cost a quarter; the last epochs see them in full. What is said of an image
+is the mean of two logits: its own and that of its mirror image.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from chestlib.data import Record
 from chestlib.metrics import binary_scores, threshold_at_floor
@@ -35,6 +40,22 @@ def convolution(inside: int, outside: int, size: int = 3, stride: int = 1, pool:
         nn.BatchNorm2d(outside),
         nn.ReLU(inplace=True),
     ]
+
+
+class Contrast(nn.Module):
+    """Beside the image, by how much each pixel is lighter than what lies around it.
+
+    Films differ in exposure by more than a lesion differs from its lung: a network that is shown the difference need
+    not learn it first.
+    """
+
+    CELLS = 14
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(b, 1, H, W) to (b, 2, H, W)."""
+        coarse = functional.adaptive_avg_pool2d(image, self.CELLS)
+        around = functional.interpolate(coarse, size=image.shape[2:], mode="bilinear")
+        return torch.cat([image, 3 * (image - around)], 1)  # 3: about as much spread as the image has
 
 
 class SimpleCNN(nn.Module):
@@ -54,7 +75,7 @@ class SimpleCNN(nn.Module):
         super().__init__()
         channels = [min(width * 2**i, max(128, width)) for i in range(depth)]
         # At full size a convolution costs most and sees least, so the first one already halves the image.
-        blocks = [convolution(1, width, 5, stride=2, pool=depth > 1)]
+        blocks = [[Contrast(), *convolution(2, width, 5, stride=2, pool=depth > 1)]]
         for i, (inside, outside) in enumerate(pairwise(channels), 2):
             blocks.append(convolution(inside, outside) + convolution(outside, outside, pool=i < depth))
         self.blocks = nn.Sequential(*(nn.Sequential(*block) for block in blocks))
@@ -100,6 +121,8 @@ class Classifier(StageModule):
         Normal over diseased images of the training part: both classes weigh the same in the loss.
     """
 
+    settings: ClassifierSettings
+
     def __init__(self, settings: ClassifierSettings, pos_weight: float = 1.0) -> None:
         super().__init__(settings)
         self.floor = settings.specificity_floor
@@ -109,12 +132,18 @@ class Classifier(StageModule):
         self.loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(float(pos_weight)))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Turn images (b, 1, H, W) into logits (b,)."""
-        return self.model(image.contiguous(memory_format=torch.channels_last))
+        """Turn images (b, 1, H, W) into logits (b,): in evaluation, the mean with those of the mirrored images."""
+        if not self.training:
+            image = torch.cat([image, image.flip(3)])
+        logit = self.model(image.contiguous(memory_format=torch.channels_last))
+        return logit if self.training else logit.view(2, -1).mean(0)
 
     def training_step(self, batch: tuple, index: int) -> torch.Tensor:
         """Compute the loss of a batch."""
         image, diseased, names = batch
+        side = side_of(self.current_epoch, self.settings)
+        if side < image.shape[-1]:
+            image = functional.interpolate(image, size=(side, side), mode="area")
         loss = self.checked(self.loss(self(image).float(), diseased.float()), names)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
         return loss
@@ -132,6 +161,19 @@ class Classifier(StageModule):
         scores = validation_scores(diseased.numpy() > 0.5, torch.sigmoid(logit).numpy(), self.floor)
         for name, value in scores.items():
             self.log(f"val_{name}", value, sync_dist=True)
+
+
+def side_of(epoch: int, settings: ClassifierSettings) -> int:
+    """Side of the images of an epoch: `start_size` in the first half, `image_size` in the last fifth, else between.
+
+    Examples
+    --------
+    >>> [side_of(epoch, ClassifierSettings(epochs=10, start_size=112)) for epoch in range(10)]
+    [112, 112, 112, 112, 112, 160, 160, 160, 224, 224]
+    """
+    first, last = min(settings.start_size, settings.image_size), settings.image_size
+    share = (epoch + 0.5) / settings.epochs
+    return first if share < 0.5 else last if share > 0.8 else max(first, round((first + last) / 32) * 16)
 
 
 MONITOR = "val_average_precision"

@@ -2,6 +2,7 @@
 
 Recall alone has a trivial optimum: call everyone diseased. Recall at the floor moves in steps of one image. So the
 objective is the average precision on the validation part, and the floor is kept by the threshold, which is chosen last.
+A trial sees small images: it is over in seconds, and still learns.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 import chestlib
+from chestlib import devices
 from chestlib.console import Progress
 from chestlib.data import DataFolder, Split, identify, splits
 from chestlib.errors import ChestlibError, Interrupted
 from chestlib.settings import ClassifierSettings, TuneSettings, to_json
-from chestlib.train import classifier
+from chestlib.train import classifier, helpers
 from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset
-from chestlib.train.draws import Draws, first_try, suggest
+from chestlib.train.draws import Draws, Halving, first_try, place, suggest
 from chestlib.train.run import OLD, SEARCHED, Run, differences
 from chestlib.train.storage import fail_dead, open_storage, shown, sign_of_life, told, turn
 from chestlib.train.trainer import fit
 
-POLL = 1.0
+POLL = 0.2
 """Seconds between two looks at what other workers do, once the last trials are theirs."""
 
 
@@ -47,9 +49,10 @@ class Prune(Callback):
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Report the figure of this epoch."""
-        self.trial.report(float(trainer.callback_metrics[classifier.MONITOR]), trainer.current_epoch)
+        done = trainer.current_epoch + 1
+        self.trial.report(float(trainer.callback_metrics[classifier.MONITOR]), done)
         self.tell()
-        if self.trial.should_prune():
+        if done < (trainer.max_epochs or 0) and self.trial.should_prune():
             raise optuna.TrialPruned
 
 
@@ -65,12 +68,13 @@ def tune(
     split: Split | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
+    processes: int | None = 1,
 ) -> optuna.Study:
     """Search until the study holds `settings.trials` ended trials, and write the best settings as tuned.json.
 
     A trial that fails (its loss is no number, the memory ran out) is one of them; one whose worker was killed or
     interrupted is tried again. A study that was killed goes on, and tries what it would have tried. Processes that
-    share one storage share the trials.
+    share one storage share the trials, up to `settings.at_once` of them.
 
     Parameters
     ----------
@@ -79,6 +83,9 @@ def tune(
     storage : str or Path
         A journal file, or the URL of a database as Optuna and SQLAlchemy know it, such as
         `postgresql+psycopg2://user@host/name`; default study.log in the run folder.
+    processes : int
+        How many share the trials, this one and others that it starts and ends; each has its share of the cores. None:
+        as many as pay on this machine.
 
     Raises
     ------
@@ -88,16 +95,15 @@ def tune(
     split = (split or splits.default(data.train, data.test, base.seed)).known(boxes=False)
     splits.require_trainable(split, data.root, base.specificity_floor, missing=data.missing)
     where = storage or run.path / "study.log"
-    cache = cache or run.cache
-    objective = _Objective(run, base, settings, fixed, split, cache)
+    cache, processes = cache or run.cache, processes or helpers.pay(settings)
     of = {"chestlib": chestlib.__version__, "identity": identify(split, cache)._asdict(), "settings": to_json(base)}
-    plan = {"epochs": settings.epochs, "train_share": settings.train_share, "fixed": sorted(fixed)}
+    work: dict[str, Any] = {
+        "run": run, "base": base, "settings": settings, "fixed": fixed, "where": where, "name": name, "of": of,
+        "split": split, "cache": cache, "threads": max(1, devices.cores() // processes),
+    }  # fmt: skip
     with told(where):
-        store = open_storage(where)
-        study = _open_study(store, where, name, of | plan)
-        study.sampler = Draws(base, store)
         try:
-            _work(study, store, settings.trials, objective, progress)
+            study = search(**work, progress=progress, others=processes - 1)
         except Interrupted:
             raise Interrupted(f"{run.path}: tuning interrupted; the same command goes on") from None
         if not study.get_trials(deepcopy=False, states=FINISHED):
@@ -111,13 +117,42 @@ def tune(
     return study
 
 
+def search(
+    run: Run,
+    base: ClassifierSettings,
+    settings: TuneSettings,
+    fixed: Collection[str],
+    where: str | Path,
+    name: str,
+    of: dict[str, Any],
+    split: Split,
+    cache: Path,
+    threads: int,
+    *,
+    progress: Progress | None = None,
+    others: int = 0,
+) -> optuna.Study:
+    """Carry out trials beside the other processes of a study; what :func:`tune` and each of its helpers do."""
+    objective = _Objective(run, base, settings, fixed, split, cache, threads)
+    plan = to_json(settings) | {"fixed": sorted(fixed)}
+    del plan["trials"]  # there may be more of them later
+    store = open_storage(where)
+    study = _open_study(store, where, name, of | plan)
+    study.sampler = Draws(base, store, settings.at_once)
+    study.pruner = Halving(settings.epochs, settings.at_once)
+    helping = others if ended(study) < settings.trials else 0
+    work = dict(run=run, base=base, settings=settings, fixed=fixed, where=where, name=name, of=of)
+    with helpers.started(helping, **work, split=split, cache=cache, threads=threads):
+        _work(study, store, settings, objective, progress)
+    return study
+
+
 def _open_study(storage: BaseStorage, where: str | Path, name: str, of: dict[str, Any]) -> optuna.Study:
     """Open or begin the study of these data, settings and plan; another one is left as it is."""
     if name in optuna.get_all_study_names(storage):
         study = optuna.load_study(study_name=name, storage=storage)
     else:
         study = optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
-    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1)
     # In this order: others may just begin it. One attribute for all, since it is written whole.
     begun, found = bool(study.get_trials(deepcopy=False)), study.user_attrs
     if "of" not in found:
@@ -130,21 +165,21 @@ def _open_study(storage: BaseStorage, where: str | Path, name: str, of: dict[str
 
 
 def _work(
-    study: optuna.Study, storage: BaseStorage, trials: int, objective: _Objective, progress: Progress | None
+    study: optuna.Study, storage: BaseStorage, plan: TuneSettings, objective: _Objective, progress: Progress | None
 ) -> None:
     """Carry out trials until so many have ended, here or in other workers, and none is left to be tried again."""
 
     def tell(note: str = "") -> None:
         if progress:
-            progress(ended(study), trials, note)
+            progress(ended(study), plan.trials, note)
 
     with sign_of_life(storage) as worker:
-        while ended(study) < trials or _begun(study):
+        while ended(study) < plan.trials or _begun(study):
             with ExitStack() as beginning:
                 beginning.enter_context(turn(storage))
                 fail_dead(study, storage)
                 _try_again(study)
-                if due := _is_due(study, trials):
+                if due := _is_due(study, plan):
                     _one_trial(study, partial(objective, worker=worker, begun=beginning.close, tell=tell))
             if not due:
                 tell("waits for other workers")
@@ -152,10 +187,15 @@ def _work(
     tell()
 
 
-def _is_due(study: optuna.Study, trials: int) -> bool:
-    """Tell whether there is a trial to begin, beside those that run elsewhere."""
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    return bool(waiting) or ended(study) + len(_begun(study)) < trials
+def _is_due(study: optuna.Study, plan: TuneSettings) -> bool:
+    """Tell whether there is a trial to begin, beside those that run elsewhere; it may not run beside all of them."""
+    if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        return True
+    begun = _begun(study)
+    if ended(study) + len(begun) >= plan.trials:
+        return False
+    following = len({first_try(trial) for trial in study.get_trials(deepcopy=False)})
+    return all(place(study, trial) > following - plan.at_once for trial in begun)
 
 
 def _begun(study: optuna.Study) -> list[FrozenTrial]:
@@ -189,13 +229,21 @@ class _Objective:
     """Train with the settings of a trial; its value is the average precision on val."""
 
     def __init__(
-        self, run: Run, base: ClassifierSettings, plan: TuneSettings, fixed: Collection[str], split: Split, cache: Path
+        self,
+        run: Run,
+        base: ClassifierSettings,
+        plan: TuneSettings,
+        fixed: Collection[str],
+        split: Split,
+        cache: Path,
+        threads: int,
     ) -> None:
         order = np.random.default_rng(base.seed).permutation(len(split.train))
         few = max(1, round(plan.train_share * len(split.train)))
         self.few = [split.train[i] for i in sorted(order[:few])]
-        self.val = XrayDataset(split.val, base.image_size, cache, boxes=False)
-        self.run, self.base, self.fixed, self.epochs, self.cache = run, base, fixed, plan.epochs, cache
+        self.size = min(plan.trial_size, base.image_size)
+        self.val = XrayDataset(split.val, self.size, cache, boxes=False)
+        self.run, self.base, self.fixed, self.plan, self.cache, self.threads = run, base, fixed, plan, cache, threads
 
     def __call__(
         self, trial: optuna.Trial, worker: str, begun: Callable[[], None], tell: Callable[[str], None]
@@ -218,10 +266,14 @@ class _Objective:
 
     def fit(self, chosen: ClassifierSettings, prune: Prune) -> dict[str, float]:
         """Train, and return the figures on val."""
-        chosen = replace(chosen, epochs=self.epochs, ema=0.0)  # averaged weights would not catch up in so few
-        train = XrayDataset(self.few, chosen.image_size, self.cache, boxes=False, augment=chosen.augment)
+        # Averaged weights would not catch up in so few epochs.
+        chosen = replace(chosen, image_size=self.size, epochs=self.plan.epochs, validate_every=1, ema=0.0)
+        train = XrayDataset(self.few, self.size, self.cache, boxes=False, augment=chosen.augment)
         module = Classifier(chosen, classifier.pos_weight(self.few))
-        trainer = fit(self.run, module, train, self.val, monitor=classifier.MONITOR, keep=False, callbacks=[prune])
+        trainer = fit(
+            self.run, module, train, self.val, monitor=classifier.MONITOR, keep=False, threads=self.threads,
+            callbacks=[prune],
+        )  # fmt: skip
         figures = {key: float(value) for key, value in trainer.callback_metrics.items()}
         if not math.isfinite(value := figures[classifier.MONITOR]):
             raise ChestlibError(f"{self.run.path}: {classifier.MONITOR} is {value}")

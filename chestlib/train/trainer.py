@@ -163,6 +163,7 @@ def fit(
     progress: Progress | None = None,
     callbacks: Sequence[Callback] = (),
     keep: bool = True,
+    threads: int = 8,
     **trainer_options: Any,
 ) -> Trainer:
     """Train `module`, and write metrics.csv and checkpoints into `run`.
@@ -176,8 +177,8 @@ def fit(
     resume : bool
         Go on from checkpoints/last.ckpt when it is there: the result is that of an uninterrupted training. One that
         had ended, by its epochs or its patience, is not trained any further.
-    keep : bool
-        False writes nothing (a trial of a study).
+    keep, threads : bool, int
+        False writes nothing (a trial of a study); at most so many threads on a CPU.
     trainer_options
         Anything for Lightning's Trainer. With `devices=4` (and `strategy="ddp"`, its default then) it starts this
         program three more times; those processes end with the training (SystemExit), so what follows is done once.
@@ -191,7 +192,7 @@ def fit(
     """
     settings = module.settings
     _quiet()
-    devices.use_threads()
+    devices.use_threads(threads)
     loaders = _loaders(module, train, val, collate, np.ones(len(train)) if factors is None else factors)
     hooks = [*callbacks, *_hooks(run, settings, monitor, progress, keep)]
     trainer = _trainer(run, settings, hooks, keep, trainer_options)

@@ -25,6 +25,7 @@ from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.train.detector import Detector
 from chestlib.train.load import load_weights
+from chestlib.train.operating import operating_point
 from chestlib.train.run import Run
 from chestlib.train.trainer import RESUME, fit
 
@@ -214,13 +215,7 @@ def _diseased(records: Sequence[Record]) -> np.ndarray:
 
 
 def _operating_point(records: Sequence[Record], probability: np.ndarray, settings: ClassifierSettings) -> dict:
-    truth, floor = _diseased(records), settings.specificity_floor
-    normals = max(1, int((~truth).sum()))
-    # A floor that val just keeps is missed on test every other time: aim one standard error higher.
-    aim = max(floor, min(floor + (floor * (1 - floor) / normals) ** 0.5, 1 - 1 / normals))
-    point = metrics.threshold_at_floor(truth, probability, aim)
-    chosen = {"threshold": point.threshold, "chosen_on": "val", "floor": floor, "aim": round(aim, 4)}
-    return chosen | {"sensitivity": point.sensitivity, "specificity": point.specificity}
+    return operating_point(_diseased(records), probability, settings.specificity_floor)
 
 
 def _score_classifier(

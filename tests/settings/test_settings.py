@@ -114,4 +114,4 @@ def test_the_list_tells_every_setting_with_its_defaults() -> None:
     assert {f"- `{field.name}`" for field in (*fields(TuneSettings), *fields(ClassifierSettings))} == {
         line.partition(":")[0] for line in lines[1:] if line
     }
-    assert "- `epochs`: 2; full: 12" in lines and "- `dropout`: 0.1" in lines
+    assert "- `epochs`: 4; full: 12" in lines and "- `dropout`: 0.1" in lines

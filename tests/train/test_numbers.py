@@ -109,6 +109,13 @@ def test_loaders_fit_the_machine(small: DataFolder, tmp_path: Path, monkeypatch:
             assert loader.pin_memory is (device == "cuda") and loader.persistent_workers is (workers > 0)
 
 
+def test_a_film_and_its_mirror_image_get_one_answer() -> None:
+    image = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    model = Classifier(TINY).eval()
+    assert torch.allclose(model(image), model(image.flip(3)), atol=1e-5)
+    assert not torch.allclose(model.model(image), model.model(image.flip(3)), atol=1e-5)
+
+
 @pytest.mark.parametrize(("precision", "kind"), [("bf16-mixed", torch.bfloat16), ("32-true", torch.float32)])
 def test_a_model_predicts_in_the_precision_of_its_settings(precision: str, kind: torch.dtype) -> None:
     seen = []
@@ -117,7 +124,7 @@ def test_a_model_predicts_in_the_precision_of_its_settings(precision: str, kind:
         build(replace(chosen, precision=precision)).eval()
         for build, chosen in ((Classifier, TINY), (Detector, SMALL_RCNN))
     )
-    for first in (one.model.blocks[0][0], two.model.backbone.body.conv1):
+    for first in (one.model.blocks[0][1], two.model.backbone.body.conv1):
         first.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     probability = classifier.probabilities(one, images)
     detector.detect(two, list(images[:2]), [(64, 64)] * 2)

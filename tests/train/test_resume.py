@@ -22,7 +22,9 @@ from chestlib.errors import ChestlibError
 from chestlib.train import Run, classifier, load_classifier, train_stage
 from chestlib.train.load import load_checkpoint, read_weights
 
-TINY = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=3, batch_size=32, ema=0.9)
+TINY = replace(
+    settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=3, batch_size=32, ema=0.9, validate_every=1
+)
 
 
 class Killed(Exception):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import optuna
 import pytest
 from postgres import postgres
@@ -21,7 +22,7 @@ from chestlib.data import DataFolder, Identity, identify, open_data, splits
 from chestlib.errors import ChestlibError, Interrupted
 from chestlib.settings import ClassifierSettings, TuneSettings
 from chestlib.train import Run, ended, failures, storage, study, tune
-from chestlib.train.draws import Draws, suggest
+from chestlib.train.draws import Draws, Halving, suggest
 from chestlib.train.storage import open_storage
 
 BASE = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2)
@@ -46,6 +47,27 @@ def test_the_defaults_are_tried_first(profile: settings.Profile) -> None:
     trials = optuna.create_study(storage=place, sampler=Draws(profile.classifier, place))
     assert suggest(trials.ask(), profile.classifier) == profile.classifier
     assert suggest(trials.ask(), profile.classifier) != profile.classifier
+
+
+def test_a_study_comes_out_the_same_whoever_is_faster() -> None:
+    def played(together: int) -> list[tuple[dict, str]]:
+        """Trials that begin `together`, and end in the other order."""
+        place = optuna.storages.InMemoryStorage()
+        sampler, pruner = Draws(BASE, place, at_once=2), Halving(epochs=8, at_once=2)
+        trials = optuna.create_study(storage=place, sampler=sampler, pruner=pruner, direction="maximize")
+        for _ in range(0, 20, together):
+            begun = [(trial := trials.ask(), suggest(trial, BASE)) for _ in range(together)]
+            for trial, settings_ in reversed(begun):
+                for epoch in range(1, 9):
+                    trial.report(value := -abs(np.log(settings_.learning_rate / 2e-3)) - 1 / epoch, epoch)
+                    if pruned := trial.should_prune():
+                        break
+                trials.tell(trial, None if pruned else value, optuna.trial.TrialState.PRUNED if pruned else None)
+        return [(trial.params, trial.state.name) for trial in trials.trials]
+
+    alone = played(1)
+    assert played(2) == alone
+    assert 5 < sum(state == "PRUNED" for _, state in alone) < 17
 
 
 Trains = Callable[[ClassifierSettings], float]

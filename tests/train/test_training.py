@@ -36,7 +36,9 @@ from chestlib.train import (
 from chestlib.train.load import load_checkpoint, read_weights
 from chestlib.train.trainer import EpochSampler
 
-SMALL_CNN = replace(settings.QUICK.classifier, image_size=64, width=8, depth=3, epochs=3, batch_size=16)
+SMALL_CNN = replace(
+    settings.QUICK.classifier, image_size=64, width=8, depth=3, epochs=3, batch_size=16, validate_every=1
+)
 SMALL_RCNN = replace(
     settings.QUICK.detector, image_size=96, epochs=2, batch_size=4, fpn_channels=16, head_units=32, ema=0.9
 )
