@@ -101,7 +101,7 @@ class DetectorSettings(FitSettings):
     regions : int
         Regions sampled an image for the loss of the box head (stock: 512).
     proposals : int
-        Region proposals kept after NMS (stock: 2000 in training, 1000 after).
+        Region proposals kept after NMS, in prediction at most 300 (stock: 2000 in training, 1000 after).
     anchor_sizes, anchor_ratios : tuple of float
         Side lengths as shares of the image size, one a pyramid level at strides 4, 8, 16, 32 and 64; four leave out
         stride 4, half of the work. Height over width.

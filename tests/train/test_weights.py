@@ -80,6 +80,15 @@ def test_all_but_the_predictor_comes_from_the_published_weights(published: dict[
     assert all(torch.equal(after[name], before[name]) for name in after if name.startswith(detector.ANEW))
 
 
+def test_published_weights_begin_a_pyramid_that_leaves_out_its_finest_map(published: dict[str, torch.Tensor]) -> None:
+    model = detector.build(replace(COCO, anchor_sizes=(0.04, 0.1, 0.2, 0.5)), pretrained=False)
+    detector._download(model, answer(published))
+    pyramid = model.backbone.fpn
+    for level, (inner, layer) in enumerate(zip(pyramid.inner_blocks, pyramid.layer_blocks, strict=True), start=1):
+        assert torch.equal(inner[0].weight, published[f"backbone.fpn.inner_blocks.{level}.weight"])
+        assert torch.equal(layer[0].bias, published[f"backbone.fpn.layer_blocks.{level}.bias"])
+
+
 @pytest.mark.parametrize("how", ["nothing fits", "one is missing", "one has another shape"])
 def test_weights_that_do_not_fit_are_told(published: dict[str, torch.Tensor], how: str) -> None:
     state, key = dict(published), "backbone.body.layer1.0.conv1.weight"
