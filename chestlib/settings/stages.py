@@ -190,7 +190,7 @@ FULL = Profile(
     detector=DetectorSettings(
         image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco", fpn_channels=256,
         head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2, patience=4,
-        max_detections=100, repeat_threshold=0.1, augment=0.5,
+        max_detections=100, repeat_threshold=0.1, augment=0.5, anchor_sizes=(0.03, 0.08, 0.2, 0.45),
     ),
     tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
     resamples=2000,
