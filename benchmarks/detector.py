@@ -209,7 +209,7 @@ def tasks(
     models = {}
     for task, size in (("inference", args.test_size), ("training", args.train_size)):
         models[task] = build(name, size).to(args.device)
-        models[task].load_state_dict(detector.from_level(weights, models[task]))
+        models[task].load_state_dict(detector.fitted(weights, models[task]))
     images, _ = load(folder, args.test_size, args.batch, args.device)
     models["inference"].eval()
     return {

@@ -33,7 +33,7 @@ from chestlib.train import lite
 from chestlib.train.datasets import Target, looked_for
 from chestlib.train.module import StageModule, first_numbers, predicting
 from chestlib.train.partial import allow_partial
-from chestlib.train.published import from_level
+from chestlib.train.published import fitted
 from chestlib.train.roi_align import RoIAlign
 from chestlib.train.roi_heads import IndependentHeads, IndependentPredictor
 from chestlib.train.square import SquareTransform
@@ -98,16 +98,20 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         For an unknown trunk or weights, COCO weights with other widths than the stock's, or published weights that
         cannot be had or do not fit.
     """
-    channels, levels = settings.fpn_channels, ["0", "1", "2", "3"][: len(settings.anchor_sizes) - 1]
+    each = 2 if len(settings.anchor_sizes) == 8 else 1
+    sizes = [settings.anchor_sizes[at : at + each] for at in range(0, len(settings.anchor_sizes), each)]
+    channels, levels = settings.fpn_channels, ["0", "1", "2", "3"][: len(sizes) - 1]
     backbone = _backbone(settings, levels, pretrained)
-    sizes = tuple((share * settings.image_size,) for share in settings.anchor_sizes)
     model = GreyFasterRCNN(
         backbone,
         min_size=settings.image_size,
         max_size=settings.image_size,
         image_mean=lite.MEAN if settings.trunk == lite.NAME else IMAGENET_MEAN,
         image_std=lite.STD if settings.trunk == lite.NAME else IMAGENET_STD,
-        rpn_anchor_generator=AnchorGenerator(sizes, (settings.anchor_ratios,) * len(sizes)),
+        rpn_anchor_generator=AnchorGenerator(
+            tuple(tuple(share * settings.image_size for share in level) for level in sizes),
+            (settings.anchor_ratios,) * len(sizes),
+        ),
         rpn_pre_nms_top_n_train=2 * settings.proposals,
         rpn_pre_nms_top_n_test=2 * min(settings.proposals, JUDGED),
         rpn_post_nms_top_n_train=settings.proposals,
@@ -180,7 +184,7 @@ def _download(model: nn.Module, weights: Any) -> None:
         ) from None
     try:
         # Not only the names that the model has: torchvision knows the old names of a published file.
-        kept = {name: value for name, value in from_level(state, model).items() if not name.startswith(ANEW)}
+        kept = {name: value for name, value in fitted(state, model).items() if not name.startswith(ANEW)}
         left = [name for name in model.load_state_dict(kept, strict=False).missing_keys if not name.startswith(ANEW)]
     except RuntimeError as error:  # of other shapes
         left = [str(error).splitlines()[-1].strip()]
