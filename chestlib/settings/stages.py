@@ -153,7 +153,7 @@ class DetectorSettings(FitSettings):
             raise ChestlibError(
                 f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level, or four or eight"
             )
-        if self.weights in ("imagenet", "coco") and self.trunk_width != 64:
+        if self.weights in ("imagenet", "coco") and self.trunk.startswith("resnet") and self.trunk_width != 64:
             raise ChestlibError(f"weights {self.weights!r}: need trunk_width 64, the width that they have")
         if self.weights == "imagenet" and self.trunk == "resnet10":
             raise ChestlibError("weights 'imagenet': there are none for resnet10; use another trunk")
