@@ -30,7 +30,7 @@ def native_bf16() -> bool:
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return (bf16_gain() or 0) >= PAYS
+    return device() == "cpu" and (bf16_gain() or 0) >= PAYS
 
 
 @cache
@@ -42,13 +42,13 @@ def bf16_gain() -> float | None:
     Returns
     -------
     float or None
-        None where there is nothing to measure: on a GPU, or without the instructions.
+        None where the instructions are missing.
     """
     import torch
     from torch import nn
 
     try:
-        flags = Path("/proc/cpuinfo").read_text() if device() == "cpu" else ""
+        flags = Path("/proc/cpuinfo").read_text()
     except OSError:
         flags = ""
     # ATEN_CPU_CAPABILITY may have taken from torch what the processor has.

@@ -121,14 +121,14 @@ class DetectorSettings(FitSettings):
         What is found, in the order of the ids 1, 2, ...; a training takes it from its data.
     """
 
-    image_size: int = 384
-    epochs: int = 8
-    validate_every: int = 4
+    image_size: int = 160
+    epochs: int = 6
+    validate_every: int = 3
     batch_size: int = 8
     learning_rate: float = 8e-4
     weight_decay: float = 0.05
     trunk: str = "resnet10"
-    trunk_width: int = 32
+    trunk_width: int = 64
     weights: str = "none"
     frozen: int = 0
     fpn_channels: int = 64
@@ -136,7 +136,7 @@ class DetectorSettings(FitSettings):
     heads: str = "exclusive"
     regions: int = 64
     proposals: int = 100
-    anchor_sizes: tuple[float, ...] = (0.03, 0.08, 0.2, 0.45)
+    anchor_sizes: tuple[float, ...] = (0.03, 0.07, 0.14, 0.27, 0.5)
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     score_floor: float = 0.02
     nms_iou: float = 0.4
@@ -195,15 +195,20 @@ class Profile:
     resamples: int = 1000
 
 
-QUICK = Profile(name="quick", phantom=(1200, 200))
+QUICK = Profile(
+    name="quick",
+    phantom=(1200, 200),
+    detector=DetectorSettings(
+        image_size=384, epochs=6, trunk_width=32, anchor_sizes=(0.03, 0.08, 0.2, 0.45), validate_every=3
+    ),
+)
 LAPTOP = Profile(
     name="laptop",
     phantom=(3000, 600),
     classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, patience=12),
     detector=DetectorSettings(
-        image_size=384, epochs=12, batch_size=16, learning_rate=6e-4, trunk="resnet50", trunk_width=64,
+        image_size=384, epochs=12, batch_size=16, learning_rate=6e-4, trunk="resnet50",
         fpn_channels=128, head_units=512, regions=128, proposals=200, ema=0.995, validate_every=3, augment=0.3,
-        anchor_sizes=(0.03, 0.07, 0.14, 0.27, 0.5),
     ),
     tune=TuneSettings(trials=20, epochs=6, train_share=1.0),
 )  # fmt: skip
@@ -212,7 +217,7 @@ FULL = Profile(
     phantom=(3000, 600),
     classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, workers=8, patience=12),
     detector=DetectorSettings(
-        image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", trunk_width=64, weights="coco",
+        image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco",
         fpn_channels=256, head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2,
         patience=4, max_detections=100, repeat_threshold=0.1, augment=0.5,
         anchor_sizes=(0.027, 0.04, 0.06, 0.09, 0.14, 0.21, 0.32, 0.48),

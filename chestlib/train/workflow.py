@@ -171,7 +171,7 @@ def _begin(run: Run, about: dict[str, Any], split: Split, settings: Settings) ->
     if not run.settings_file.is_file() and first_process():
         run.write("split", split.to_json())
         machine: dict[str, Any] = {"device": devices.name(), "precision": devices.precision(settings.precision)}
-        machine["bf16_gain"] = devices.bf16_gain()
+        machine["bf16_gain"] = devices.bf16_gain() if devices.device() == "cpu" else None
         run.write("settings", about | machine | {"versions": versions()})
 
 
