@@ -13,7 +13,9 @@ given to stock: in float32, AP must agree within half a point and the first loss
 across the IoU limits in both directions, and of so few images one is a point of AP: it is shown there, and judged with
 `--run`, a trained run (as `benchmarks/quality.py` leaves them) on all images that it did not train on: within half a
 point of float32.
-Exit status 1 if a figure misses. Required: 1.5 (training) and 2 (inference) on a CPU, 2 and 3 on a GPU.
+Exit status 1 if a figure misses. Required: 1.5 (training) and 2 (inference) on a CPU, 2 and 3 on a GPU; of the full
+profile 4 in inference on a CPU. More than some 3.3 is out of reach there for the same settings without AMX: bfloat16
+does a multiplication in half the time at best, and oneDNN is at that best.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ from chestlib.settings import DetectorSettings
 from chestlib.train import Run, Target, XrayDataset, collate_boxes, detector, load_detector
 
 REQUIRED = {"cpu": {"training": 1.5, "inference": 2.0}, "cuda": {"training": 2.0, "inference": 3.0}}
+REQUIRED_OF_FULL = {"cpu": {"training": 1.5, "inference": 4.0}, "cuda": REQUIRED["cuda"]}
 CONTESTANTS = ("stock", "same settings", "full profile")
 LEARNT = 16
 """Phantoms learnt by heart: of few, one box more or less is already a point of AP."""
@@ -206,7 +209,7 @@ def tasks(
     models = {}
     for task, size in (("inference", args.test_size), ("training", args.train_size)):
         models[task] = build(name, size).to(args.device)
-        models[task].load_state_dict(weights)
+        models[task].load_state_dict(detector.fitted(weights, models[task]))
     images, _ = load(folder, args.test_size, args.batch, args.device)
     models["inference"].eval()
     return {
@@ -283,8 +286,8 @@ def report(
     good = True
     print(f"{'':38}{'images/s':>10}{'peak GB':>10}   faster than stock by (min to max)")
     for task, size in (("training", args.train_size), ("inference", args.test_size)):
-        required = REQUIRED[args.device][task]
         for name, times in seconds[task].items():
+            required = (REQUIRED_OF_FULL if name == "full profile" else REQUIRED)[args.device][task]
             pairs = [stock / own for stock, own in zip(seconds[task]["stock"], times, strict=True)]
             rate, ratio = args.batch / statistics.median(times), statistics.median(pairs)
             verdict = ""

@@ -3,10 +3,16 @@
 `chestlib.predict(images)` says what is on films; all else is in the packages below.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.2.0.dev0"
+
+# Read when torch is loaded: how often a thread looks whether the others are done before it sleeps. By GNU's default of
+# 300,000, threads on a core that somebody else needs, too, burn many times what they compute.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,16 @@ def test_the_measurement_leaves_random_numbers_and_grad_mode_alone() -> None:
 def test_an_unknown_precision_is_told() -> None:
     with pytest.raises(ChestlibError, match="precision 'half': unknown; use one of auto, 32-true"):
         devices.precision("half")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+)
+def test_threads_wait_asleep_unless_somebody_says_how(variables: dict[str, str], expected: str) -> None:
+    own = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    asked = "import os, chestlib; print(os.environ.get('GOMP_SPINCOUNT'))"
+    told = subprocess.run(
+        [sys.executable, "-c", asked], env=own | variables, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == expected

@@ -112,10 +112,10 @@ class DetectorSettings(FitSettings):
     regions : int
         Regions sampled an image for the loss of the box head (stock: 512).
     proposals : int
-        Region proposals kept after NMS (stock: 2000 in training, 1000 after).
+        Region proposals kept after NMS, in prediction at most 300 (stock: 2000 in training, 1000 after).
     anchor_sizes, anchor_ratios : tuple of float
         Side lengths as shares of the image size, one a pyramid level at strides 4, 8, 16, 32 and 64; four leave out
-        stride 4, half of the work. Height over width.
+        stride 4, half of the work, and so do eight, two a level. Height over width.
     score_floor, nms_iou, max_detections
         Limits on what is returned; with independent heads each finding has an equal share of `max_detections`.
     repeat_threshold : float
@@ -153,9 +153,9 @@ class DetectorSettings(FitSettings):
         super().__post_init__()
         if self.image_size < 64:
             raise ChestlibError(f"image_size is {self.image_size}; expected 64 or more for a feature pyramid")
-        if len(self.anchor_sizes) not in (4, 5):
+        if len(self.anchor_sizes) not in (4, 5, 8):
             raise ChestlibError(
-                f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level, or four"
+                f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level, or four or eight"
             )
         if self.weights in ("imagenet", "coco") and self.trunk.startswith("resnet") and self.trunk_width != 64:
             raise ChestlibError(f"weights {self.weights!r}: need trunk_width 64, the width that they have")
@@ -242,6 +242,7 @@ FULL = Profile(
         image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco",
         fpn_channels=256, head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2,
         patience=4, max_detections=100, repeat_threshold=0.1, augment=0.5,
+        anchor_sizes=(0.027, 0.04, 0.06, 0.09, 0.14, 0.21, 0.32, 0.48),
     ),
     tune=TuneSettings(trials=40, epochs=12, trial_size=224, at_once=8),
     resamples=2000,

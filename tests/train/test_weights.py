@@ -18,7 +18,8 @@ from chestlib.data import DataFolder
 from chestlib.errors import ChestlibError
 from chestlib.train import Run, detector, lite, train_stage
 
-COCO = replace(settings.FULL.detector, image_size=64, weights="coco")
+FIVE = (0.04, 0.08, 0.16, 0.32, 0.64)
+COCO = replace(settings.FULL.detector, image_size=64, weights="coco", anchor_sizes=FIVE)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,22 @@ def test_all_but_the_predictor_comes_from_the_published_weights(published: dict[
     for name, value in zip(ours, theirs, strict=True):
         assert torch.equal(after[name], value), name
     assert all(torch.equal(after[name], before[name]) for name in after if name.startswith(detector.ANEW))
+
+
+def test_published_weights_begin_a_pyramid_that_leaves_out_its_finest_map(published: dict[str, torch.Tensor]) -> None:
+    eight = (0.03, 0.04, 0.06, 0.09, 0.13, 0.2, 0.3, 0.5)
+    model = detector.build(replace(COCO, image_size=1024, anchor_sizes=eight), pretrained=False)
+    detector._download(model, answer(published))
+    pyramid = model.backbone.fpn
+    for level, (inner, layer) in enumerate(zip(pyramid.inner_blocks, pyramid.layer_blocks, strict=True), start=1):
+        assert torch.equal(inner[0].weight, published[f"backbone.fpn.inner_blocks.{level}.weight"])
+        assert torch.equal(layer[0].bias, published[f"backbone.fpn.layer_blocks.{level}.bias"])
+    head, anchors = model.rpn.head, model.rpn.anchor_generator.cell_anchors[0]
+    ratio = torch.div(anchors[:, 3] - anchors[:, 1], anchors[:, 2] - anchors[:, 0]).log2().round().long() + 1
+    assert ratio.tolist() == [0, 0, 1, 1, 2, 2]  # 1:2, 1:1, 2:1, of two sizes each
+    assert torch.equal(head.cls_logits.weight, published["rpn.head.cls_logits.weight"][ratio])
+    boxes = published["rpn.head.bbox_pred.weight"].reshape(3, 4, -1)
+    assert torch.equal(head.bbox_pred.weight.reshape(6, 4, -1), boxes[ratio])
 
 
 @pytest.mark.parametrize("how", ["nothing fits", "one is missing", "one has another shape"])
