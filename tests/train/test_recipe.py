@@ -1,0 +1,204 @@
+"""What a recipe says is what is done: anchors, regions, augmentation, early end, and the aim above the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from painted import CNN, RCNN, folder
+
+from chestlib import settings
+from chestlib.data import Record
+from chestlib.settings import ClassifierSettings, TuneSettings
+from chestlib.train import Classifier, Run, XrayDataset, classifier, detector, study, train_stage, tune
+from chestlib.train.trainer import EpochSampler
+from chestlib.train.workflow import STAGES
+
+UPRIGHT = replace(RCNN, image_size=320, anchor_ratios=(1.0, 3.0))
+
+# --- stage 2: what the network is asked ---
+
+
+def test_the_anchors_are_those_that_are_told() -> None:
+    model = detector.build(UPRIGHT)
+    own = torch.cat(model.rpn.anchor_generator.cell_anchors)
+    sides = (own[:, 2:] - own[:, :2]).tolist()
+    told = detector.anchors(UPRIGHT)
+    assert [h / w for w, h in told] == pytest.approx([1.0, 3.0] * 5)
+    assert [(w * h) ** 0.5 / 320 for w, h in told[::2]] == pytest.approx(UPRIGHT.anchor_sizes)
+    np.testing.assert_allclose(sides, told, atol=1.01)  # torchvision rounds them to whole pixels
+
+
+def test_images_keep_their_size_and_regions_their_number() -> None:
+    model, seen = detector.build(RCNN), []
+    model.backbone.register_forward_hook(lambda module, inputs, output: seen.append(tuple(inputs[0].shape)))
+    model.roi_heads.box_head.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    targets = [{"boxes": torch.tensor([[8.0, 8, 30, 30]]), "labels": torch.tensor([3])} for _ in images]
+    model.train()(list(images), targets)
+    model.eval()(list(images))
+    assert seen == [(2, 3, 64, 64), 2 * RCNN.regions, (2, 3, 64, 64), 2 * RCNN.proposals]
+
+
+@pytest.mark.parametrize("heads", ["exclusive", "independent"])
+def test_what_lies_on_a_box_is_taught_its_finding_and_what_lies_beside_is_background(heads: str) -> None:
+    model = detector.build(replace(RCNN, heads=heads))
+    target = {"boxes": torch.tensor([[10.0, 10, 30, 30]]), "labels": torch.tensor([3])}
+    places = torch.tensor([[10.0, 10, 30, 29], [10, 10, 30, 27], [10, 10, 28, 27], [40, 40, 60, 60], [28, 28, 48, 48]])
+    said = model.rpn.assign_targets_to_anchors([places], [target])[0][0]
+    assert said[[0, 1, 2, 3, 4]].tolist() == [1, 1, 1, 0, 0]
+    _, labels = model.roi_heads.assign_targets_to_proposals([places], [target["boxes"]], [target["labels"]])
+    assert labels[0].tolist() == [3, 3, 3, 0, 0]
+
+
+@pytest.mark.parametrize("heads", ["exclusive", "independent"])
+def test_a_grey_image_is_normalised_as_published_weights_want_it(heads: str) -> None:
+    """Of ImageNet's means no grey is the mean of all three channels; in their deviations it lies within two."""
+    model = detector.build(replace(RCNN, heads=heads))
+    inside, _ = model.transform([torch.full((3, 64, 64), 0.45)])
+    assert inside.tensors[0, :, 5, 5].tolist() == pytest.approx([-0.153, -0.027, 0.196], abs=0.01)
+
+
+@pytest.mark.parametrize("heads", ["exclusive", "independent"])
+def test_scores_of_findings_are_one_squashing_of_the_logits(heads: str) -> None:
+    """A logit of 4 is a score of about .98, whatever the heads."""
+    model = detector.build(replace(RCNN, heads=heads)).eval()
+    last = model.roi_heads.box_predictor.cls_score
+    torch.nn.init.zeros_(last.weight), torch.nn.init.constant_(last.bias, -4.0)
+    with torch.no_grad():
+        last.bias[2 if heads == "independent" else 3] = 4.0
+    (found,) = model([torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0))])
+    assert set(found["labels"].tolist()) == {3} and found["scores"].max() == pytest.approx(0.98, abs=0.005)
+
+
+# --- augmentation ---
+
+
+@pytest.fixture
+def square(tmp_path: Path) -> Callable[..., XrayDataset]:
+    """A data set of one film, black with one white square left of the middle and above it."""
+    film = np.zeros((64, 64), np.uint8)
+    film[14:30, 18:30] = 255
+    cv2.imwrite(str(tmp_path / "a.png"), film)
+    record = Record("a.png", [[18, 14, 30, 30]], [8], path=tmp_path / "a.png")
+    return lambda strength, boxes=True: XrayDataset([record], 64, tmp_path, boxes=boxes, augment=strength)
+
+
+def covered(image: torch.Tensor) -> np.ndarray:
+    """The box around what is bright."""
+    rows, columns = np.nonzero(image[0].numpy() > 0.5 * float(image.max()))
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+
+
+def test_boxes_and_labels_move_with_the_image(square: Callable[..., XrayDataset]) -> None:
+    places = []
+    for seed in range(40):
+        image, target, _ = square(1.0)[0, seed]
+        assert target["labels"].tolist() == [8]
+        places.append(covered(image))
+        np.testing.assert_allclose(target["boxes"][0], places[-1], atol=1.6)
+    left, top = np.array(places)[:, :2].T
+    assert 8 < sum(left > 30) < 32, "every second film is flipped"
+    assert top.max() < 30, "none stands on its head"
+    assert len(np.unique(left)) > 5 and len(np.unique(top)) > 5
+    sides = np.array([b[2] - b[0] for b in places])
+    assert sides.min() < 12 < sides.max()
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_the_strength_is_that_of_the_settings(square: Callable[..., XrayDataset], boxes: bool) -> None:
+    """At strength 0 nothing changes; flips aside, a tenth of the strength moves less than all of it."""
+
+    def moves(strength: float) -> np.ndarray:
+        seen = [covered(square(strength, boxes)[0, seed][0]) for seed in range(40)]
+        seen = [b if b[0] < 30 else np.array([64 - b[2], b[1], 64 - b[0], b[3]]) for b in seen]
+        return np.ptp(seen, axis=0)
+
+    assert torch.equal(square(0.0, boxes)[0, 1][0], square(0.0, boxes).image(0))
+    assert (moves(0.1) <= 4).all() and (moves(1.0) >= 5).all()
+
+
+def test_each_showing_has_its_own_augmentation(square: Callable[..., XrayDataset]) -> None:
+    data, (one, two) = square(0.5, False), ([*EpochSampler(0, lambda: e, np.ones(50))] for e in (0, 1))
+    assert len({seed for _, seed in one + two}) == 100
+    pictures = [data[0, seed][0] for _, seed in one[:9]]
+    assert len({picture.numpy().tobytes() for picture in pictures}) == 9
+    assert torch.equal(data[0, one[0][1]][0], pictures[0]), "and the seed alone decides"
+
+
+# --- when to stop, and what to choose ---
+
+
+def test_patience_is_counted_in_validations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, real = iter([0.2, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]), classifier.validation_scores
+    monkeypatch.setattr(
+        classifier, "validation_scores", lambda *args: real(*args) | {"average_precision": next(found)}
+    )
+    run = train_stage(folder(tmp_path), Run(tmp_path / "run"), replace(CNN, epochs=8, patience=3), resamples=20)
+    assert len(run.metrics()) == 2 + 3
+
+
+def test_a_trial_that_lags_behind_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every later trial is worse than all before it, in each epoch and by whatever figure."""
+    epochs: dict[str, list[int]] = {}
+
+    def judged(self: Classifier) -> None:
+        key = str(self.settings)
+        epochs.setdefault(key, []).append(self.current_epoch)
+        rank = list(epochs).index(key)
+        for name in classifier.validation_scores(np.array([True, False]), np.array([0.6, 0.4]), 0.7):
+            self.log(f"val_{name}", 0.9 / (1 + rank))
+        self.log(classifier.MONITOR, 0.9 / (1 + rank))
+        self.seen = {}
+
+    monkeypatch.setattr(Classifier, "on_validation_epoch_end", judged)
+    found = tune(folder(tmp_path), Run(tmp_path / "run"), CNN, TuneSettings(trials=10, epochs=9, train_share=0.2))
+    states = [trial.state.name for trial in found.trials]
+    assert states[0] == "COMPLETE" and states.count("PRUNED") >= 3 and found.best_trial.number == 0
+    shown = [len(seen) for seen in epochs.values()]
+    assert sum(shown) < 0.8 * len(shown) * max(shown), "an ended trial is not trained any further"
+
+
+def test_the_threshold_keeps_the_floor_on_new_films() -> None:
+    """Chosen at the floor itself, half of all choices miss it; the margin makes them few."""
+    rng, floor, kept = np.random.default_rng(0), settings.SPECIFICITY_FLOOR, []
+    choose = STAGES[ClassifierSettings].choose
+    for _ in range(60):
+        records = [Record(str(i), [[0, 0, 9, 9]] * (i < 130), [3] * (i < 130)) for i in range(170)]
+        said = 1 / (1 + np.exp(-rng.normal(size=170)))
+        threshold = choose(records, said, CNN)["threshold"]
+        kept.append(NormalDist().cdf(np.log(threshold / (1 - threshold))) >= floor)
+    assert np.mean(kept) > 0.72
+
+
+def test_both_classes_weigh_the_same_in_the_loss(tmp_path: Path) -> None:
+    records = folder(tmp_path).train[:90:2] + folder(tmp_path).train[1:30:2]  # 45 diseased, 15 normal
+    weight = classifier.pos_weight(records)
+    assert weight == pytest.approx(15 / 45)
+    seen: list[Any] = []
+    split = type("Split", (), {"train": records})
+    module = STAGES[ClassifierSettings].build(CNN, split)
+    for truth in (1.0, 0.0):
+        seen.append(float(module.loss(torch.zeros(4), torch.full((4,), truth))))
+    assert 45 * seen[0] == pytest.approx(15 * seen[1])
+
+
+def test_a_trial_trains_with_the_settings_that_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[ClassifierSettings] = []
+    real = study.Classifier
+
+    def noted(chosen: ClassifierSettings, *args: Any) -> Classifier:
+        trained.append(chosen)
+        return real(chosen, *args)
+
+    monkeypatch.setattr(study, "Classifier", noted)
+    found = tune(folder(tmp_path), Run(tmp_path / "run"), CNN, TuneSettings(trials=3, epochs=1, train_share=0.2))
+    for chosen, trial in zip(trained, found.trials, strict=True):
+        assert trial.params == {name: getattr(chosen, name) for name in trial.params}
