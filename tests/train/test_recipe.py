@@ -17,10 +17,11 @@ from painted import CNN, RCNN, folder
 from chestlib import settings
 from chestlib.data import Record
 from chestlib.settings import ClassifierSettings, TuneSettings
-from chestlib.train import Classifier, Run, XrayDataset, classifier, detector, study, train_stage, tune
+from chestlib.train import Classifier, Run, XrayDataset, classifier, detector, train_stage, tune
 from chestlib.train.trainer import EpochSampler
 from chestlib.train.workflow import STAGES
 
+SEARCHED = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, batch_size=8, seed=1)
 UPRIGHT = replace(RCNN, image_size=320, anchor_ratios=(1.0, 3.0))
 
 # --- stage 2: what the network is asked ---
@@ -68,14 +69,14 @@ def test_a_grey_image_is_normalised_as_published_weights_want_it(heads: str) -> 
 
 @pytest.mark.parametrize("heads", ["exclusive", "independent"])
 def test_scores_of_findings_are_one_squashing_of_the_logits(heads: str) -> None:
-    """A logit of 4 is a score of about .98, whatever the heads."""
+    """A logit of 4 beside others of -6 is a score of at least .98, whatever the heads."""
     model = detector.build(replace(RCNN, heads=heads)).eval()
     last = model.roi_heads.box_predictor.cls_score
-    torch.nn.init.zeros_(last.weight), torch.nn.init.constant_(last.bias, -4.0)
+    torch.nn.init.zeros_(last.weight), torch.nn.init.constant_(last.bias, -6.0)
     with torch.no_grad():
         last.bias[2 if heads == "independent" else 3] = 4.0
     (found,) = model([torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0))])
-    assert set(found["labels"].tolist()) == {3} and found["scores"].max() == pytest.approx(0.98, abs=0.005)
+    assert set(found["labels"].tolist()) == {3} and found["scores"].max() > 0.98
 
 
 # --- augmentation ---
@@ -126,7 +127,9 @@ def test_the_strength_is_that_of_the_settings(square: Callable[..., XrayDataset]
 
 
 def test_each_showing_has_its_own_augmentation(square: Callable[..., XrayDataset]) -> None:
-    data, (one, two) = square(0.5, False), ([*EpochSampler(0, lambda: e, np.ones(50))] for e in (0, 1))
+    data, epochs = square(0.5, False), iter((0, 1))
+    sampler = EpochSampler(0, lambda: next(epochs), np.ones(50))
+    one, two = [*sampler], [*sampler]
     assert len({seed for _, seed in one + two}) == 100
     pictures = [data[0, seed][0] for _, seed in one[:9]]
     assert len({picture.numpy().tobytes() for picture in pictures}) == 9
@@ -137,12 +140,11 @@ def test_each_showing_has_its_own_augmentation(square: Callable[..., XrayDataset
 
 
 def test_patience_is_counted_in_validations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, real = iter([0.2, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]), classifier.validation_scores
-    monkeypatch.setattr(
-        classifier, "validation_scores", lambda *args: real(*args) | {"average_precision": next(found)}
-    )
-    run = train_stage(folder(tmp_path), Run(tmp_path / "run"), replace(CNN, epochs=8, patience=3), resamples=20)
-    assert len(run.metrics()) == 2 + 3
+    found, real = iter([0.2, 0.5, 0.4, 0.4, 0.4, 0.4]), classifier.validation_scores
+    monkeypatch.setattr(classifier, "validation_scores", lambda *args: real(*args) | {"average_precision": next(found)})
+    chosen = replace(CNN, epochs=12, validate_every=2, patience=2)
+    run = train_stage(folder(tmp_path), Run(tmp_path / "run"), chosen, resamples=20)
+    assert len(run.metrics()) == 2 * (2 + 2)
 
 
 def test_a_trial_that_lags_behind_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,13 +155,13 @@ def test_a_trial_that_lags_behind_is_ended(tmp_path: Path, monkeypatch: pytest.M
         key = str(self.settings)
         epochs.setdefault(key, []).append(self.current_epoch)
         rank = list(epochs).index(key)
-        for name in classifier.validation_scores(np.array([True, False]), np.array([0.6, 0.4]), 0.7):
+        for name in classifier.validation_scores(np.array([True, False]), np.array([0.6, 0.4]), 0.0):
             self.log(f"val_{name}", 0.9 / (1 + rank))
         self.log(classifier.MONITOR, 0.9 / (1 + rank))
         self.seen = {}
 
     monkeypatch.setattr(Classifier, "on_validation_epoch_end", judged)
-    found = tune(folder(tmp_path), Run(tmp_path / "run"), CNN, TuneSettings(trials=10, epochs=9, train_share=0.2))
+    found = tune(folder(tmp_path), Run(tmp_path / "run"), SEARCHED, TuneSettings(trials=10, epochs=9, train_share=0.2))
     states = [trial.state.name for trial in found.trials]
     assert states[0] == "COMPLETE" and states.count("PRUNED") >= 3 and found.best_trial.number == 0
     shown = [len(seen) for seen in epochs.values()]
@@ -188,17 +190,3 @@ def test_both_classes_weigh_the_same_in_the_loss(tmp_path: Path) -> None:
     for truth in (1.0, 0.0):
         seen.append(float(module.loss(torch.zeros(4), torch.full((4,), truth))))
     assert 45 * seen[0] == pytest.approx(15 * seen[1])
-
-
-def test_a_trial_trains_with_the_settings_that_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained: list[ClassifierSettings] = []
-    real = study.Classifier
-
-    def noted(chosen: ClassifierSettings, *args: Any) -> Classifier:
-        trained.append(chosen)
-        return real(chosen, *args)
-
-    monkeypatch.setattr(study, "Classifier", noted)
-    found = tune(folder(tmp_path), Run(tmp_path / "run"), CNN, TuneSettings(trials=3, epochs=1, train_share=0.2))
-    for chosen, trial in zip(trained, found.trials, strict=True):
-        assert trial.params == {name: getattr(chosen, name) for name in trial.params}
