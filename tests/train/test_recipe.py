@@ -17,7 +17,7 @@ from painted import CNN, RCNN, folder
 from chestlib import settings
 from chestlib.data import Record
 from chestlib.settings import ClassifierSettings, TuneSettings
-from chestlib.train import Classifier, Run, XrayDataset, classifier, detector, train_stage, tune
+from chestlib.train import Classifier, Run, XrayDataset, classifier, detector, load_classifier, train_stage, tune
 from chestlib.train.trainer import EpochSampler
 from chestlib.train.workflow import STAGES
 
@@ -79,17 +79,42 @@ def test_scores_of_findings_are_one_squashing_of_the_logits(heads: str) -> None:
     assert set(found["labels"].tolist()) == {3} and found["scores"].max() > 0.98
 
 
+def test_scores_and_boxes_are_computed_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bfloat16 a box near x = 700 lies on a grid of 4 pixels."""
+    model, seen = detector.build(RCNN).eval(), []
+
+    def look(module: torch.nn.Module, inputs: Any, outputs: Any) -> None:
+        seen.extend(part.dtype for group in outputs for part in (group if isinstance(group, list) else [group]))
+
+    for head in (model.rpn.head, model.roi_heads.box_predictor):
+        head.register_forward_hook(look)
+    with torch.autocast("cpu", torch.bfloat16):
+        model([torch.rand(1, 64, 64)])
+    assert len(seen) > 4 and set(seen) == {torch.float32}
+
+
+def test_the_settings_of_stage_1_reach_its_network() -> None:
+    model = Classifier(replace(CNN, dropout=0.3, width=6, depth=2)).model
+    (dropout,) = [part for part in model.modules() if isinstance(part, torch.nn.Dropout)]
+    convolutions = [part.out_channels for part in model.modules() if isinstance(part, torch.nn.Conv2d)]
+    assert dropout.p == 0.3 and convolutions == [6, 12, 12]
+
+
 # --- augmentation ---
 
 
 @pytest.fixture
 def square(tmp_path: Path) -> Callable[..., XrayDataset]:
-    """A data set of one film, black with one white square left of the middle and above it."""
-    film = np.zeros((64, 64), np.uint8)
-    film[14:30, 18:30] = 255
-    cv2.imwrite(str(tmp_path / "a.png"), film)
-    record = Record("a.png", [[18, 14, 30, 30]], [8], path=tmp_path / "a.png")
-    return lambda strength, boxes=True: XrayDataset([record], 64, tmp_path, boxes=boxes, augment=strength)
+    """Makes a data set of one film, black with one white square left of the middle and above it."""
+
+    def make(strength: float, boxes: bool = True, side: int = 12) -> XrayDataset:
+        film, path = np.zeros((64, 64), np.uint8), tmp_path / f"{side}.png"
+        film[14 : 18 + side, 18 : 18 + side] = 255
+        cv2.imwrite(str(path), film)
+        record = Record(path.name, [[18, 14, 18 + side, 18 + side]], [8], path=path)
+        return XrayDataset([record], 64, tmp_path, boxes=boxes, augment=strength)
+
+    return make
 
 
 def covered(image: torch.Tensor) -> np.ndarray:
@@ -126,6 +151,17 @@ def test_the_strength_is_that_of_the_settings(square: Callable[..., XrayDataset]
     assert (moves(0.1) <= 4).all() and (moves(1.0) >= 5).all()
 
 
+def test_small_boxes_are_kept(square: Callable[..., XrayDataset]) -> None:
+    assert all(square(0.5, side=4)[0, seed][1]["labels"].tolist() == [8] for seed in range(20))
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_films_become_brighter_and_darker_and_stay_films(square: Callable[..., XrayDataset], boxes: bool) -> None:
+    data = square(1.0, boxes)
+    white = [float(data[0, seed][0].max()) for seed in range(40)]
+    assert min(white) > 0.35 and np.ptp(white) > 0.2 and max(white) <= 1
+
+
 def test_each_showing_has_its_own_augmentation(square: Callable[..., XrayDataset]) -> None:
     data, epochs = square(0.5, False), iter((0, 1))
     sampler = EpochSampler(0, lambda: next(epochs), np.ones(50))
@@ -139,12 +175,18 @@ def test_each_showing_has_its_own_augmentation(square: Callable[..., XrayDataset
 # --- when to stop, and what to choose ---
 
 
-def test_patience_is_counted_in_validations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_is_counted_in_validations_and_the_best_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, real = iter([0.2, 0.5, 0.4, 0.4, 0.4, 0.4]), classifier.validation_scores
     monkeypatch.setattr(classifier, "validation_scores", lambda *args: real(*args) | {"average_precision": next(found)})
-    chosen = replace(CNN, epochs=12, validate_every=2, patience=2)
-    run = train_stage(folder(tmp_path), Run(tmp_path / "run"), chosen, resamples=20)
+    data, chosen = folder(tmp_path), replace(CNN, epochs=12, validate_every=2, patience=2)
+    run = train_stage(data, Run(tmp_path / "run"), chosen, resamples=20)
     assert len(run.metrics()) == 2 * (2 + 2)
+    films = XrayDataset(data.test, CNN.image_size, run.cache, boxes=False)
+    again = classifier.probabilities(load_classifier(run)[0], torch.stack([films.image(i) for i in range(len(films))]))
+    said = {row["file"]: row["disease_probability"] for row in run.read("predictions")["test"]}
+    np.testing.assert_allclose(again, [said[r.file_name] for r in data.test], atol=1e-4)
 
 
 def test_a_trial_that_lags_behind_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
