@@ -67,7 +67,7 @@ def inside(chapter: Path, seed: int, out: Path) -> None:
 
     def claim(self: Any, text: str, holds: bool, figure: str = "") -> None:
         if not holds:
-            print(f"    does not hold: {text} ({figure})", flush=True)
+            print(f"    does not hold: {text} ({figure})", file=sys.stderr)
 
     def expect(self: Any, name: str, value: float) -> None:
         found[name] = course.expected.number(name, value)
@@ -91,7 +91,7 @@ def measured(chapter: Path, kind: str, seed: int) -> dict[str, float]:
         variables = {"CHESTLIB_HOME": str(home(kind)), "CHESTLIB_PROFILE": "quick", **SETS[kind]}
         kept = {name: value for name, value in os.environ.items() if name not in ("CHESTLIB_DATA", "CHESTLIB_RECORD")}
         command = [sys.executable, __file__, "--inside", str(chapter), str(seed), str(out)]
-        subprocess.run(command, env=kept | variables, check=True)
+        subprocess.run(command, env=kept | variables, check=True, stdout=subprocess.DEVNULL)
         told = json.loads(out.read_text())
         print(f"    {len(told['figures'])} figures, {time.monotonic() - start:.0f} s", flush=True)
     return told["figures"]

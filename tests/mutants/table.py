@@ -10,6 +10,7 @@ CLI_DATA = "chestlib/cli/data.py"
 CLI_TRAINING = "chestlib/cli/training.py"
 CLI_SCORING = "chestlib/cli/scoring.py"
 CLI_USING = "chestlib/cli/using.py"
+EXPECTED = "chestlib/course/expected.py"
 LESSON = "chestlib/course/lesson.py"
 CHECK = "chestlib/data/check.py"
 FOLDER = "chestlib/data/folder.py"
@@ -190,6 +191,14 @@ COURSE: Group = {
         ("the course ignores what was tuned", LESSON, "chosen = run.tuned(chosen,", "run.tuned(chosen,"),
         ("too little data has no phantom beside it", LESSON, "Course(theirs, phantom(chosen), chosen,", "Course(theirs, theirs, chosen,"),
     ],
+    "tests/course/test_expected.py": [
+        ("expected figures are not compared", EXPECTED, "if not abs(value - recorded) <= allowed + 1e-4:", "if False:"),
+        ("a figure may be too good", EXPECTED, "if not abs(value - recorded) <=", "if not recorded - value <="),
+        ("NaN is a figure", EXPECTED, "if math.isfinite(found := float(value)):", "if isinstance(found := float(value), float):"),
+        ("expected figures are told, not held", LESSON, 'return self.profile.name == "quick" and', "return False and"),
+        ("a tolerance is three times as wide", EXPECTED, "math.sqrt(2) * spread(values))", "3 * math.sqrt(2) * spread(values))"),
+        ("a tolerance is a third as wide", EXPECTED, "math.sqrt(2) * spread(values))", "math.sqrt(2) * spread(values) / 3)"),
+    ],
     "tests/data/test_folder.py::test_one_part_is_drawn_by_patient": [
         ("data of one part are drawn by film", FOLDER, "splits.draw(data.train, DRAWN_TEST_SHARE, seed=0)",
          "data.train[::5], [r for i, r in enumerate(data.train) if i % 5]"),
@@ -262,6 +271,7 @@ LEARNING: Group = {
         ("one region an image is learned from", DETECTOR, "box_batch_size_per_image=settings.regions", "box_batch_size_per_image=1"),
         ("one proposal is kept", DETECTOR, "rpn_post_nms_top_n_test=settings.proposals", "rpn_post_nms_top_n_test=1"),
         ("learning has few proposals", DETECTOR, "rpn_post_nms_top_n_train=settings.proposals", "rpn_post_nms_top_n_train=5"),
+        ("the NMS limit of proposals is 1", DETECTOR, "        box_batch_size_per_image=", "        rpn_nms_thresh=1.0, box_batch_size_per_image="),
         ("proposals learn from perfect anchors alone", DETECTOR, "        box_batch_size_per_image=", "        rpn_fg_iou_thresh=0.99, box_batch_size_per_image="),
         ("to proposals all is a box", DETECTOR, "        box_batch_size_per_image=", "        rpn_fg_iou_thresh=0.0, rpn_bg_iou_thresh=0.0, box_batch_size_per_image="),
         ("regions are taught background", DETECTOR, "        box_batch_size_per_image=", "        box_fg_iou_thresh=0.95, box_bg_iou_thresh=0.95, box_batch_size_per_image="),

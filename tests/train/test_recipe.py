@@ -46,6 +46,7 @@ def test_images_keep_their_size_and_regions_their_number() -> None:
     model.train()(list(images), targets)
     model.eval()(list(images))
     assert seen == [(2, 3, 64, 64), 2 * RCNN.regions, (2, 3, 64, 64), 2 * RCNN.proposals]
+    assert 0.5 <= model.rpn.nms_thresh <= 0.8, "else one place fills all proposals"
 
 
 @pytest.mark.parametrize("heads", ["exclusive", "independent"])
