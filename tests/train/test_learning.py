@@ -63,8 +63,9 @@ def test_stage_1_is_judged_above_the_floor(learned: Learned) -> None:
 @BOTH
 def test_every_part_learns(learned: Learned, kind: str) -> None:
     _, noted = learned[kind]
-    still = {name for name, first in noted.first.items() if torch.equal(first, noted.last[name])}
-    assert not still
+    moved = {name: (first != noted.last[name]).float().mean().item() for name, first in noted.first.items()}
+    # Of what stage 2 has for findings that no film shows, nothing moves.
+    assert min(moved.values()) > (0.6 if kind == "classifier" else 0), min(moved, key=moved.__getitem__)
 
 
 @BOTH

@@ -80,6 +80,13 @@ def test_scores_of_findings_are_one_squashing_of_the_logits(heads: str) -> None:
     assert set(found["labels"].tolist()) == {3} and found["scores"].max() > 0.98
 
 
+def test_norms_of_random_weights_learn() -> None:
+    model = detector.build(RCNN)
+    learning = {name for name, p in model.named_parameters() if p.requires_grad}
+    norms = {name.removesuffix(".running_mean") for name, _ in model.named_buffers() if name.endswith(".running_mean")}
+    assert norms and {f"{name}.{part}" for name in norms for part in ("weight", "bias")} <= learning
+
+
 def test_scores_and_boxes_are_computed_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """In bfloat16 a box near x = 700 lies on a grid of 4 pixels."""
     model, seen = detector.build(RCNN).eval(), []
