@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,28 +20,63 @@ CGROUP = Path("/sys/fs/cgroup")
 """Where Linux says what a container may use."""
 
 
+PAYS = 1.1
+"""Gain from which on a CPU computes in bfloat16: below, the grid of 8 bits is not worth it."""
+
+
 def native_bf16() -> bool:
-    """Tell whether the device multiplies bfloat16 in hardware; where it does not, float32 is faster."""
+    """Tell whether the device multiplies bfloat16 in hardware, on a CPU also whether it trains faster so."""
     import torch  # in each function: who only asks for help needs no torch
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device() == "mps":
-        return False
+    return device() == "cpu" and (bf16_gain() or 0) >= PAYS
+
+
+@cache
+def bf16_gain() -> float | None:
+    """Measure, in some tenths of a second, how much faster a CPU trains in bfloat16 than in float32.
+
+    Having the instructions is not enough: with AVX512-BF16 alone, some processors are slower with them.
+
+    Returns
+    -------
+    float or None
+        None where the instructions are missing.
+    """
+    import torch
+    from torch import nn
+
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
-        return False
+        flags = ""
     # ATEN_CPU_CAPABILITY may have taken from torch what the processor has.
     capable = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    return capable and ("avx512_bf16" in flags or "amx_bf16" in flags)
+    if not capable or not ("avx512_bf16" in flags or "amx_bf16" in flags):
+        return None
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        block = nn.Sequential(
+            *(layer for _ in range(2) for layer in (nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()))
+        ).to(memory_format=torch.channels_last)
+        images = torch.randn(2, 32, 64, 64).to(memory_format=torch.channels_last)
+        seconds: dict[bool, list[float]] = {False: [], True: []}
+        end = time.perf_counter() + 0.5
+        while time.perf_counter() < end or len(seconds[True]) < 3:
+            for half, times in seconds.items():  # in turns, and the least of each: others may be busy beside us
+                start = time.perf_counter()
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    loss = block(images).float().square().mean()
+                loss.backward()
+                times.append(time.perf_counter() - start)
+    return round(min(seconds[False]) / min(seconds[True]), 2)
 
 
 def precision(name: str) -> str:
     """Give Lightning's precision name for a settings value.
 
-    `auto` is bfloat16 where the device computes it natively, float16 on a GPU with tensor cores and without bfloat16
-    (V100, T4), else float32. float16 needs a GPU: elsewhere its models compute in float32.
+    `auto` is bfloat16 where the device computes it natively and gains by it, float16 on a GPU with tensor cores and
+    without bfloat16 (V100, T4), else float32. float16 needs a GPU: elsewhere its models compute in float32.
 
     Raises
     ------

@@ -62,6 +62,24 @@ def test_the_precision_is_what_the_device_is_fast_in(
     assert devices.autocast(asked) == kinds[expected]
 
 
+@pytest.mark.parametrize(("gain", "expected"), [(1.9, "bf16-mixed"), (0.8, "32-true"), (None, "32-true")])
+def test_a_processor_computes_in_what_it_was_measured_to_be_fast_in(
+    monkeypatch: pytest.MonkeyPatch, gain: float | None, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(devices, "bf16_gain", lambda: gain)
+    assert devices.precision("auto") == expected
+
+
+def test_the_measurement_leaves_random_numbers_and_grad_mode_alone() -> None:
+    before = torch.get_rng_state()
+    with torch.inference_mode():  # as a prediction asks
+        gain = devices.bf16_gain.__wrapped__()
+    assert gain is None or gain > 0
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_an_unknown_precision_is_told() -> None:
     with pytest.raises(ChestlibError, match="precision 'half': unknown; use one of auto, 32-true"):
         devices.precision("half")

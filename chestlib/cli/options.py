@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
 
-Profile = Enum("Profile", {"quick": "quick", "full": "full"}, type=str)  # type: ignore[misc]
+Profile = Enum("Profile", {"quick": "quick", "laptop": "laptop", "full": "full"}, type=str)  # type: ignore[misc]
 Format = Enum("Format", {n: n for n in ("coco", "yolo", "challenge", "chestx-det10")}, type=str)  # type: ignore[misc]
 Others = Enum("Others", {"keep": "keep", "drop": "drop"}, type=str)  # type: ignore[misc]
 Stage = Enum("Stage", {"classifier": "classifier", "detector": "detector"}, type=str)  # type: ignore[misc]
@@ -28,7 +28,9 @@ DataDirs = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Data folder; several are one data set, split by patient.")
 ]
 RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
-ProfileOption = Annotated[Profile, typer.Option(help="`quick`: two CPU cores. `full`: a GPU.")]
+ProfileOption = Annotated[
+    Profile, typer.Option(help="`quick`: minutes. `laptop`: ResNet-50, a CPU over night. `full`: a GPU.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 SeedOption = Annotated[int, typer.Option(parser=settings.read_seed, metavar="N", help="Seed of all, below 2**32.")]
 StorageOption = Annotated[

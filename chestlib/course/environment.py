@@ -42,7 +42,8 @@ def rows() -> list[Row]:
     try:
         found.append(Row("device", devices.name()))
         found.append(Row("threads", f"{devices.use_threads()} of {devices.cores()} cores"))
-        found.append(Row("bfloat16", "in hardware" if devices.native_bf16() else "not in hardware"))
+        gain = f", {gain} times as fast as float32" if (gain := devices.bf16_gain()) else ""
+        found.append(Row("bfloat16", ("pays" if devices.native_bf16() else "does not pay") + gain))
         found.append(Row("precision", devices.precision("auto")))
     except ImportError as error:
         found.append(Row("device", f"torch does not import: {error}", False))

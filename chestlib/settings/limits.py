@@ -10,7 +10,7 @@ from chestlib.errors import ChestlibError
 CHOICES: dict[str, tuple[str, ...]] = {
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trunk": ("resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"),
-    "weights": ("none", "imagenet", "coco"),
+    "weights": ("none", "chest", "imagenet", "coco"),
     "heads": ("exclusive", "independent"),
 }
 LIMITS: dict[str, tuple[float, float]] = {
@@ -20,7 +20,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "depth": (1, 10), "dropout": (0, 1), "augment": (0, 1), "specificity_floor": (0, 1), "fpn_channels": (1, 1024),
     "head_units": (1, 4096), "regions": (1, 4096), "proposals": (1, 4096), "anchor_sizes": (0.001, 2),
     "anchor_ratios": (0.01, 100), "score_floor": (0, 1), "nms_iou": (0, 1), "max_detections": (1, 1000),
-    "repeat_threshold": (0, 1), "frozen": (0, 4), "trials": (1, 2**16 - 1), "train_share": (0.01, 1),
+    "trunk_width": (8, 256), "repeat_threshold": (0, 1), "frozen": (0, 4), "trials": (1, 2**16 - 1),
+    "train_share": (0.01, 1),
 }  # fmt: skip
 """The least and the greatest value."""
 

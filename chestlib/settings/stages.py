@@ -12,6 +12,10 @@ SPECIFICITY_FLOOR = 0.70
 """Least specificity of an operating point: recall alone is best served by calling everyone diseased."""
 
 
+CHEST = ("resnet10", 32, 4, 64, 256, 3)
+"""Trunk, its width, pyramid levels, channels, head units and anchor ratios of the shipped weights to start from."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
     """What both trainings have in common.
@@ -89,10 +93,13 @@ class DetectorSettings(FitSettings):
     ----------
     trunk : str
         `resnet10`, `resnet18`, `resnet34`, `resnet50` or `efficientnet_lite0`.
+    trunk_width : int
+        Channels of a ResNet's first layer, doubled by each further one; 64 is the stock, which published weights fit.
     weights : str
-        `none`, `imagenet` (trunk only) or `coco` (the whole detector; resnet50 with the stock widths).
+        `none`, `chest` (learnt from drawn films, shipped with the package; for the widths of the quick profile),
+        `imagenet` (trunk only) or `coco` (the whole detector; resnet50 with the stock widths).
     frozen : int
-        How many of the trunk's four layers keep the published weights as they are; 0 lets all learn.
+        How many of the trunk's four layers keep the weights that they start with; 0 lets all learn.
     fpn_channels, head_units : int
         256 and 1024 are torchvision's stock; fewer is faster.
     heads : str
@@ -121,6 +128,7 @@ class DetectorSettings(FitSettings):
     learning_rate: float = 8e-4
     weight_decay: float = 0.05
     trunk: str = "resnet10"
+    trunk_width: int = 64
     weights: str = "none"
     frozen: int = 0
     fpn_channels: int = 64
@@ -145,11 +153,16 @@ class DetectorSettings(FitSettings):
             raise ChestlibError(
                 f"anchor_sizes: {len(self.anchor_sizes)} given; need five, one a pyramid level, or four"
             )
+        if self.weights in ("imagenet", "coco") and self.trunk.startswith("resnet") and self.trunk_width != 64:
+            raise ChestlibError(f"weights {self.weights!r}: need trunk_width 64, the width that they have")
         if self.weights == "imagenet" and self.trunk == "resnet10":
             raise ChestlibError("weights 'imagenet': there are none for resnet10; use another trunk")
         if self.weights == "none" and self.frozen:
             raise ChestlibError(f"frozen is {self.frozen}: random weights must learn; set frozen=0")
         widths = (self.fpn_channels, self.head_units, len(self.anchor_ratios))
+        if self.weights == "chest" and (self.trunk, self.trunk_width, len(self.anchor_sizes), *widths) != CHEST:
+            need = "{}, trunk_width {}, {} anchor_sizes, fpn_channels {}, head_units {} and {} anchor_ratios"
+            raise ChestlibError(f"weights 'chest': need trunk {need.format(*CHEST)}")
         stock = (self.trunk, self.heads, *widths) == ("resnet50", "exclusive", 256, 1024, 3)
         if self.weights == "coco" and not stock:
             raise ChestlibError(
@@ -182,20 +195,36 @@ class Profile:
     resamples: int = 1000
 
 
-QUICK = Profile(name="quick", phantom=(1200, 200))
+QUICK = Profile(
+    name="quick",
+    phantom=(1200, 200),
+    detector=DetectorSettings(
+        image_size=384, epochs=6, trunk_width=32, anchor_sizes=(0.03, 0.08, 0.2, 0.45), validate_every=3
+    ),
+)
+LAPTOP = Profile(
+    name="laptop",
+    phantom=(3000, 600),
+    classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, patience=12),
+    detector=DetectorSettings(
+        image_size=384, epochs=12, batch_size=16, learning_rate=6e-4, trunk="resnet50",
+        fpn_channels=128, head_units=512, regions=128, proposals=200, ema=0.995, validate_every=3, augment=0.3,
+    ),
+    tune=TuneSettings(trials=20, epochs=6, train_share=1.0),
+)  # fmt: skip
 FULL = Profile(
     name="full",
     phantom=(3000, 600),
     classifier=ClassifierSettings(epochs=40, width=32, depth=5, ema=0.998, workers=8, patience=12),
     detector=DetectorSettings(
-        image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco", fpn_channels=256,
-        head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2, patience=4,
-        max_detections=100, repeat_threshold=0.1, augment=0.5,
+        image_size=800, epochs=24, learning_rate=2e-4, trunk="resnet50", weights="coco",
+        fpn_channels=256, head_units=1024, regions=512, proposals=1000, ema=0.999, workers=8, validate_every=2,
+        patience=4, max_detections=100, repeat_threshold=0.1, augment=0.5,
     ),
     tune=TuneSettings(trials=40, epochs=12, train_share=1.0),
     resamples=2000,
 )  # fmt: skip
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, FULL)}
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (QUICK, LAPTOP, FULL)}
 
 
 def profile(name: str) -> Profile:

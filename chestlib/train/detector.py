@@ -6,11 +6,12 @@ repeated to three channels here, at the door of the model, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import nn
 from torch.nn import functional
@@ -48,8 +49,11 @@ TRUNKS = {
 is `efficientnet_lite0`, as :mod:`chestlib.train.lite` has it."""
 
 
+CHEST = Path(__file__).parent / "chest.safetensors"
+"""What `benchmarks/chest_weights.py` learnt from drawn films."""
+
 ANEW = "roi_heads.box_predictor."
-"""The one part that published weights leave out: COCO has other classes."""
+"""The one part that weights to start from leave out: other data has other findings."""
 
 
 class GreyFasterRCNN(FasterRCNN):
@@ -58,6 +62,22 @@ class GreyFasterRCNN(FasterRCNN):
     def forward(self, images: Sequence[torch.Tensor], targets: list[Target] | None = None) -> Any:
         """Do as torchvision's does, with the one channel repeated to three."""
         return super().forward([image.expand(3, -1, -1) for image in images], targets)
+
+
+class Trunk(ResNet):
+    """torchvision's ResNet, of any width; 64 is the stock."""
+
+    def __init__(self, kind: str, width: int, norm: Callable[[int], nn.Module]) -> None:
+        self.width = width
+        super().__init__(*TRUNKS[kind], norm_layer=norm)
+        if width != 64:
+            self.conv1, self.bn1 = nn.Conv2d(3, width, 7, 2, 3, bias=False), norm(width)
+            nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+
+    def _make_layer(self, block: Any, planes: int, *args: Any, **kwargs: Any) -> nn.Sequential:
+        if planes == 64:
+            self.inplanes = self.width  # of the stem
+        return super()._make_layer(block, planes * self.width // 64, *args, **kwargs)
 
 
 class FrozenBatchNorm(FrozenBatchNorm2d):
@@ -126,23 +146,24 @@ def build(settings: DetectorSettings, pretrained: bool = True) -> GreyFasterRCNN
         model.roi_heads.__class__ = IndependentHeads
     if pretrained and settings.weights == "coco":
         _download(model, models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
+    if pretrained and settings.weights == "chest":
+        model.load_state_dict(safetensors.torch.load_file(CHEST), strict=False)
     return model.to(memory_format=torch.channels_last)  # convolutions are faster so, and the features follow
 
 
 def _backbone(settings: DetectorSettings, levels: list[str], pretrained: bool) -> BackboneWithFPN:
     """Build the trunk with its feature pyramid."""
-    scratch, imagenet = settings.weights == "none", pretrained and settings.weights == "imagenet"
+    own, imagenet = settings.weights in ("none", "chest"), pretrained and settings.weights == "imagenet"
     # Published weights keep their statistics; those of COCO were trained with an eps of 0.
-    norm = nn.BatchNorm2d if scratch else FrozenBatchNorm
-    trunk: lite.Lite0 | ResNet
+    norm = nn.BatchNorm2d if own and not settings.frozen else FrozenBatchNorm
+    trunk: lite.Lite0 | Trunk
     if settings.trunk == lite.NAME:
         trunk, widths = lite.Lite0(partial(norm, eps=lite.EPS)), [*lite.WIDTHS]
         if imagenet:
             lite.load_imagenet(trunk)
     else:
-        trunk = ResNet(
-            *TRUNKS[settings.trunk], norm_layer=partial(norm, eps=0.0 if settings.weights == "coco" else 1e-5)
-        )
+        eps = 0.0 if settings.weights == "coco" else 1e-5
+        trunk = Trunk(settings.trunk, settings.trunk_width, partial(norm, eps=eps))
         widths = [trunk.inplanes // 8 * 2**i for i in range(4)]
         if imagenet:
             _download(trunk, models.get_model_weights(settings.trunk).DEFAULT)

@@ -170,7 +170,8 @@ def _begin(run: Run, about: dict[str, Any], split: Split, settings: Settings) ->
     """Write what the run is, unless it goes on."""
     if not run.settings_file.is_file() and first_process():
         run.write("split", split.to_json())
-        machine = {"device": devices.name(), "precision": devices.precision(settings.precision)}
+        machine: dict[str, Any] = {"device": devices.name(), "precision": devices.precision(settings.precision)}
+        machine["bf16_gain"] = devices.bf16_gain() if devices.device() == "cpu" else None
         run.write("settings", about | machine | {"versions": versions()})
 
 

@@ -62,7 +62,7 @@ def test_what_is_left_out_is_as_usual_and_an_integer_may_stand_for_a_rate() -> N
 
 
 def test_an_unknown_profile_is_told_the_known_ones() -> None:
-    with pytest.raises(ChestlibError, match="'slow': unknown; use one of quick, full"):
+    with pytest.raises(ChestlibError, match="'slow': unknown; use one of quick, laptop, full"):
         profile("slow")
 
 

@@ -1,0 +1,72 @@
+"""The weights that `weights=chest` starts from: the quick detector, learnt once from many drawn films.
+
+    python benchmarks/chest_weights.py [--films 6000] [--set epochs=12]      can be interrupted, and goes on
+        writes chestlib/train/chest.safetensors and figures/chest-weights.json
+
+The films are phantoms of a seed that nothing else uses, none of a patient of the course. The part that names the
+findings is left out: who starts from these weights may look for others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from chestlib import devices, phantom, settings
+from chestlib.data import open_data
+from chestlib.settings import to_json
+from chestlib.train import Run, detector, train_stage
+
+TOP = Path(__file__).parents[1]
+SEED = 1_000_003
+START = {"weights": "none", "epochs": 12, "batch_size": 32, "learning_rate": 1.5e-3, "ema": 0.998, "workers": 8,
+         "validate_every": 2}  # fmt: skip
+"""What differs from the quick detector: more of everything, for this is done once."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=int, default=6000)
+    parser.add_argument("--test", type=int, default=400, help="films that score the weights")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--place", type=Path, default=TOP, help="where data/, runs/, figures/ and the weights go")
+    args = parser.parse_args()
+    [chosen] = settings.change(args.set, replace(settings.QUICK.detector, **START))
+    place = args.place
+    films = phantom.write(
+        place / "data" / f"phantom-seed-{SEED}", args.films, args.test, seed=SEED, workers=devices.cores()
+    )
+    run = train_stage(
+        open_data(films), Run(place / "runs" / "chest-weights"), chosen, resamples=200, cache=place / "data" / "cache",
+        resume=True, progress=lambda done, total, note: print(f"\r{note}: {done}/{total}", end="", file=sys.stderr),
+    )  # fmt: skip
+    weights = {
+        name.removeprefix("model."): value.half() if value.is_floating_point() else value
+        for name, value in safetensors.torch.load_file(run.best).items()
+        if not name.startswith(f"model.{detector.ANEW}")
+    }
+    file = place / detector.CHEST.relative_to(TOP)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    safetensors.torch.save_file(weights, file)
+    test = run.read("test")
+    said = {
+        "data": "drawn films (synthetic)", "seed": SEED, "films": args.films, "test": test["images"],
+        "device": devices.name(), "torch": torch.__version__, "seconds": test["seconds_training"],
+        "settings": to_json(chosen), "AP50": test["scores"]["coco"]["AP50"],
+        "AP50 interval": test["intervals"]["AP50"] if "intervals" in test else test["scores"]["intervals"]["AP50"],
+        "command": "python benchmarks/chest_weights.py " + " ".join(sys.argv[1:]),
+    }  # fmt: skip
+    figures = place / "figures"
+    figures.mkdir(exist_ok=True)
+    (figures / "chest-weights.json").write_text(json.dumps(said, indent=1) + "\n")
+    print(f"\n{file}: {file.stat().st_size / 1e6:.1f} MB; AP50 {said['AP50']:.3f} on {said['test']} films")
+
+
+if __name__ == "__main__":
+    main()

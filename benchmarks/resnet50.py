@@ -1,0 +1,61 @@
+"""What ResNet-50 reached on drawn films, on the machines where it was trained: figures/resnet50.json and its curves.
+
+    chestlib phantom data/phantom-laptop --train 3000 --test 600
+    chestlib train detector data/phantom-laptop --run runs/laptop --profile laptop      on a CPU: over night
+    chestlib train detector data/phantom-laptop --run runs/full --profile full          on a GPU
+    python benchmarks/resnet50.py runs/laptop runs/full
+
+Each run says itself which device, how long, and which settings it had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from chestlib import figures
+from chestlib.train import Run
+
+FIGURES = Path(__file__).parents[1] / "figures"
+
+
+def told(run: Run) -> dict[str, Any]:
+    """What is kept of a run."""
+    about, test = run.read("settings"), run.read("test")
+    scores = test["scores"]
+    return {
+        "data": f"{about['data']['name']} ({'synthetic' if about['data']['synthetic'] else 'real'})",
+        "split": about["split"], "device": about["device"], "precision": about["precision"], "versions": about["versions"],
+        "seconds": test["seconds_training"], "AP50": scores["coco"]["AP50"], "interval": scores["intervals"]["AP50"],
+        "per_finding": {name: row["AP50"] for name, row in scores["coco"]["per_finding"].items()},
+        "recall_at": scores["froc"]["recall_at"], "settings": about["settings"],
+        "curves": run.metrics().to_dict("list"),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    args = parser.parse_args()
+    runs = {path.name: Run(path) for path in args.runs}
+    kept = {name: told(run) for name, run in runs.items()}
+    (FIGURES / "resnet50.json").write_text(json.dumps(kept, indent=1) + "\n")
+    figures.use_style()
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3))
+    for name, row in kept.items():
+        epochs = [epoch + 1 for epoch in row["curves"]["epoch"]]
+        label = f"{name}: {row['settings']['image_size']} px, {row['device']}, {row['seconds'] / 60:.0f} min"
+        axes[0].plot(epochs, row["curves"]["train_loss"], marker="o", label=label)
+        axes[1].plot(epochs, row["curves"]["val_AP50"], marker="o")
+    axes[0].set(title="Loss in training", xlabel="epoch")
+    axes[1].set(title="AP50 on validation", xlabel="epoch", ylim=(0, None))
+    axes[0].legend(fontsize=7)
+    figures.save(figure, FIGURES / "resnet50.png")
+
+
+if __name__ == "__main__":
+    main()
