@@ -278,7 +278,7 @@ LEARNING: Group = {
         ("images are not normalised", DETECTOR, "else IMAGENET_MEAN,", "else (0.0, 0.0, 0.0),"),
         ("images are normalised as bytes", DETECTOR, "else IMAGENET_STD,", "else (58.4, 57.1, 57.4),"),
         ("scores go through two Sigmoids", HEADS, "logits.sigmoid().split(counts)", "logits.sigmoid().sigmoid().split(counts)"),
-        ("norms of random weights do not learn", DETECTOR, "norm = nn.BatchNorm2d if scratch", "norm = FrozenBatchNorm if scratch"),
+        ("norms of random weights do not learn", DETECTOR, "norm = nn.BatchNorm2d if own", "norm = FrozenBatchNorm if own"),
         ("boxes are computed in bfloat16", DETECTOR, "for head in (model.rpn.head, model.roi_heads.box_predictor):", "for head in ():"),
         ("dropout is not the settings'", CLASSIFIER, "SimpleCNN(settings.width, settings.depth, settings.dropout)",
          "SimpleCNN(settings.width, settings.depth)"),
