@@ -2,7 +2,8 @@
 
 `python notebooks/execute.py` for all of them, or `python notebooks/execute.py 03 05`. The solutions of the exercises
 are executed with their chapters; the exercises stay as they are, unsolved. What the chapters save under runs/, figures
-and the ledger of the bugs, is then copied to figures/, which no other command writes.
+and the ledger of the bugs, is then copied to figures/, which no other command writes. What they expect
+(`lesson.expect`) is recorded in expected.json; the tolerances there come from benchmarks/spread.py.
 """
 
 from __future__ import annotations
@@ -41,13 +42,17 @@ def smaller(picture: str) -> str:
     return min(picture, base64.b64encode(buffer.getvalue()).decode(), key=len)
 
 
-def execute(path: Path) -> None:
+def execute(path: Path) -> dict[str, float]:
     """Run all cells from the top and write the notebook back, with the seconds of each cell that takes more than one.
 
     What a cell does only once, as a training, is measured if it is done now: remove data/phantom-quick and runs first.
+    Returns the figures that the notebook expects.
     """
     with TemporaryDirectory() as scratch:
-        done = report.run(path, nbformat.read(path, 4), {}, Path(scratch) / "inside.json", figures="png")
+        note = Path(scratch) / "figures.jsonl"
+        variables = {course.expected.RECORD: str(note)}
+        done = report.run(path, nbformat.read(path, 4), variables, Path(scratch) / "inside.json", figures="png")
+        figures = course.expected.noted(note)
     if done.failure:
         sys.exit(f"{path.name}: {done}")
     notebook = done.notebook
@@ -64,15 +69,19 @@ def execute(path: Path) -> None:
     notebook.metadata["language_info"] = LANGUAGE
     nbformat.write(notebook, path)
     print(f"{path.relative_to(HERE)}: {len(notebook.cells)} cells, {path.stat().st_size // 1000} kB")
+    return figures
 
 
 def main(chosen: list[str]) -> None:
     """Execute the notebooks whose numbers are given, or all."""
     for name in ("CHESTLIB_DATA", "CHESTLIB_PROFILE"):
         os.environ.pop(name, None)
+    figures: dict[str, float] = {}
     for path in sorted([*HERE.glob("[0-9]*.ipynb"), *HERE.glob("solutions/[0-9]*.ipynb")]):
         if not chosen or path.name[:2] in chosen:
-            execute(path)
+            figures |= execute(path)
+    recorded = {name: {"value": round(value, 4)} for name, value in figures.items()}
+    course.expected.update(HERE / "expected.json", recorded, whole=not chosen)
     for file in sorted(course.begin().figures.glob("[0-9]*")):
         if not chosen or file.name[:2] in chosen:
             shutil.copy(file, HERE.parent / "figures")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import chestlib
 from chestlib import devices, settings
 from chestlib.console import Progress, relay
+from chestlib.course import expected
 from chestlib.data import DataFolder, annotations_digest, digest, identify, open_data, splits
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
@@ -109,10 +110,35 @@ class Course:
         told = f"{text} ({figure})" if figure else text
         if holds:
             print(f"holds: {text}")
-        elif self.profile.name == "quick" and self.data.root.resolve() == (data_folder() / "phantom-quick").resolve():
+        elif self._written_on:
             raise AssertionError(f"does not hold: {told}")
         else:
             print(f"not so here: {told}")
+
+    def expect(self, name: str, value: float) -> None:
+        """Compare a learned figure with the one that was recorded, within what seeds and processors change.
+
+        On the data that the chapters were written on, the phantom of the quick profile; on others it is told only.
+        The line printed there names what was recorded, so it is the same wherever it holds. The recorded figures stand
+        in notebooks/expected.json; see :mod:`chestlib.course.expected`.
+
+        Raises
+        ------
+        AssertionError
+            If the figure is further off than its tolerance.
+        ChestlibError
+            If the name is unknown there, or the value no number.
+        """
+        if self._written_on:
+            print(expected.compared(home() / "notebooks" / "expected.json", name, expected.number(name, value)))
+        else:
+            print(f"not recorded here: {name} = {'undefined' if value is None else format(value, '.3f')}")
+
+    @property
+    def _written_on(self) -> bool:
+        """Whether these are the data and the profile that the chapters were written on."""
+        own = (data_folder() / "phantom-quick").resolve()
+        return self.profile.name == "quick" and self.data.root.resolve() == own
 
     def run(self, kind: str) -> Run:
         """Return the run folder of `classifier` or `detector` for this data and profile."""

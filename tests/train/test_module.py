@@ -19,6 +19,7 @@ TINY = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, learn
 def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     factors = [warmup_cosine(step, 100, 0.1) for step in range(101)]
     assert factors[0] == pytest.approx(0.1) and factors[9] == 1.0 == max(factors)
+    assert factors[40] == pytest.approx(0.75), "as a line it would be .67"
     assert factors[55] == pytest.approx(0.5) and factors[100] == pytest.approx(0, abs=1e-12)
     assert all(later < earlier for earlier, later in pairwise(factors[10:]))
 

@@ -39,6 +39,12 @@ def test_a_film_teaches_nothing_else(model: detector.GreyFasterRCNN) -> None:
     assert torch.equal(learn(model, known=known).ne(0), known[1:])
 
 
+def test_a_box_teaches_where_it_lies(model: detector.GreyFasterRCNN) -> None:
+    losses = model.train()([torch.rand(1, 64, 64)], [{"boxes": BOXES, "labels": LABELS}])
+    losses["loss_box_reg"].backward()
+    assert losses["loss_box_reg"] > 0 and model.roi_heads.box_predictor.bbox_pred.weight.grad.abs().sum() > 0
+
+
 def test_findings_that_share_a_place_are_both_true_there(model: detector.GreyFasterRCNN) -> None:
     regions = torch.cat([BOXES[:1], BOXES[2:], torch.tensor([[0.0, 50, 10, 60]])])
     truth = model.roi_heads._truth(regions, {"boxes": BOXES, "labels": LABELS}, 10)
