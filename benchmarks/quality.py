@@ -67,13 +67,13 @@ def measure(seed: int) -> dict[str, Any]:
     split = splits.default(data.train, data.test, seed)
     cache = TOP / "data" / "cache"
     base = {kind: replace(getattr(profile, kind), seed=seed) for kind in ("classifier", "detector")}
-    for chosen in base.values():
+    for size in (base["detector"].image_size, base["classifier"].image_size, profile.tune.trial_size):
         for part in (split.train, split.val, split.test):
-            cached_images([record.path for record in part], chosen.image_size, cache)
+            cached_images([record.path for record in part], size, cache)
 
     options: dict[str, Any] = {"split": split, "cache": cache}
     run = Run(place / "classifier")
-    study = tune(data, run, base["classifier"], profile.tune, **options)
+    study = tune(data, run, base["classifier"], profile.tune, processes=None, **options)
     times = [(t.datetime_start, t.datetime_complete) for t in study.trials if t.datetime_complete]
     tuned = (max(end for _, end in times) - min(start for start, _ in times)).total_seconds()
     chosen = run.tuned(base["classifier"])

@@ -34,7 +34,7 @@ class FitSettings:
     workers : int
         Loader processes.
     validate_every : int
-        Epochs between validations.
+        Epochs between validations; fewer where they would leave out the last one.
     patience : int
         Validations without progress until the training stops early.
     """
@@ -219,7 +219,12 @@ QUICK = Profile(
     name="quick",
     phantom=(1200, 200),
     detector=DetectorSettings(
-        image_size=384, epochs=6, trunk_width=32, anchor_sizes=(0.03, 0.08, 0.2, 0.45), validate_every=3
+        image_size=384,
+        epochs=4,
+        validate_every=2,
+        trunk_width=32,
+        weights="chest",
+        anchor_sizes=(0.03, 0.08, 0.2, 0.45),
     ),
 )
 LAPTOP = Profile(

@@ -275,7 +275,8 @@ def _trainer(run: Run, settings: FitSettings, hooks: list[Callback], keep: bool,
         max_epochs=settings.epochs,
         precision=devices.precision(settings.precision),  # type: ignore[arg-type]  # one of the names it lists
         gradient_clip_val=settings.clip or None,
-        check_val_every_n_epoch=min(settings.validate_every, settings.epochs),
+        # The last epoch is validated, or its weights could not be chosen.
+        check_val_every_n_epoch=max(n for n in range(1, settings.validate_every + 1) if settings.epochs % n == 0),
         num_sanity_val_steps=0,
         callbacks=hooks,
         plugins=[WholeFiles()],
