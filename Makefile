@@ -1,4 +1,4 @@
-# make report | make test   set up what is missing and do their job; DATA=folder PROFILE=quick|full
+# make report | make test   set up what is missing and do their job; DATA=folder PROFILE=quick|laptop|full
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -16,8 +16,8 @@ TINY = {
     "classifier": replace(
         settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=2, batch_size=16, seed=5
     ),
-    "detector": replace(
-        settings.QUICK.detector, image_size=64, epochs=1, batch_size=16, fpn_channels=8, head_units=16, regions=16,
+    "detector": settings.DetectorSettings(
+        image_size=64, epochs=1, batch_size=16, fpn_channels=8, head_units=16, regions=16,
         proposals=40, score_floor=0.01, seed=6,
     ),
 }  # fmt: skip

@@ -66,7 +66,7 @@ def build(
     data : Path, optional
         The data folder, handed to the notebooks as CHESTLIB_DATA; default: that variable, else the profile's phantom.
     profile : str
-        `quick` or `full`, handed on as CHESTLIB_PROFILE.
+        `quick`, `laptop` or `full`, handed on as CHESTLIB_PROFILE.
     progress : callable, optional
         Called with cells done, cells in all, and a note that names the notebook and its cell.
 

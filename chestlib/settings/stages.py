@@ -166,7 +166,7 @@ class DetectorSettings(FitSettings):
         widths = (self.fpn_channels, self.head_units, len(self.anchor_ratios))
         if self.weights == "chest" and (self.trunk, self.trunk_width, len(self.anchor_sizes), *widths) != CHEST:
             need = "{}, trunk_width {}, {} anchor_sizes, fpn_channels {}, head_units {} and {} anchor_ratios"
-            raise ChestlibError(f"weights 'chest': need trunk {need.format(*CHEST)}")
+            raise ChestlibError(f"weights 'chest': need trunk {need.format(*CHEST)}; others begin with weights=none")
         stock = (self.trunk, self.heads, *widths) == ("resnet50", "exclusive", 256, 1024, 3)
         if self.weights == "coco" and not stock:
             raise ChestlibError(

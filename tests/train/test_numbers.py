@@ -21,7 +21,7 @@ from chestlib.train.module import numbers_of
 from chestlib.train.trainer import EpochSampler, _loaders
 
 TINY = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=2, batch_size=32)
-SMALL_RCNN = replace(settings.QUICK.detector, image_size=64, fpn_channels=8, head_units=16, regions=16, proposals=40)
+SMALL_RCNN = settings.DetectorSettings(image_size=64, fpn_channels=8, head_units=16, regions=16, proposals=40)
 
 
 def draws() -> tuple[float, float, float]:

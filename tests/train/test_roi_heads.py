@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import torch
 from chestlib import settings
 from chestlib.train import detector
 
-ALIKE = replace(settings.QUICK.detector, image_size=64, heads="independent")
+ALIKE = settings.DetectorSettings(image_size=64, heads="independent")
 BOXES = torch.tensor([[8.0, 8, 40, 40], [8, 8, 40, 40], [30, 30, 60, 60]])
 LABELS = torch.tensor([3, 4, 9])
 

@@ -18,9 +18,7 @@ from chestlib.errors import ChestlibError
 from chestlib.train import Run, train_stage, tune
 
 TOY = replace(settings.QUICK.classifier, image_size=32, width=8, depth=2, epochs=1)
-TINY = replace(
-    settings.QUICK.detector, image_size=64, epochs=1, fpn_channels=8, head_units=16, regions=16, proposals=40
-)
+TINY = settings.DetectorSettings(image_size=64, epochs=1, fpn_channels=8, head_units=16, regions=16, proposals=40)
 
 
 @pytest.fixture(scope="module")

@@ -39,9 +39,7 @@ from chestlib.train.trainer import EpochSampler
 SMALL_CNN = replace(
     settings.QUICK.classifier, image_size=64, width=8, depth=3, epochs=3, batch_size=16, validate_every=1
 )
-SMALL_RCNN = replace(
-    settings.QUICK.detector, image_size=96, epochs=2, batch_size=4, fpn_channels=16, head_units=32, ema=0.9
-)
+SMALL_RCNN = settings.DetectorSettings(image_size=96, epochs=2, batch_size=4, fpn_channels=16, head_units=32, ema=0.9)
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_weights_that_cannot_be_had_stop_the_training(
     monkeypatch.setattr(_api, "load_state_dict_from_url", offline)
     monkeypatch.setattr(lite, "find_spec", lambda name: None)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    chosen = replace(settings.QUICK.detector, image_size=64, trunk=trunk, trunk_width=64, weights="imagenet")
+    chosen = settings.DetectorSettings(image_size=64, trunk=trunk, trunk_width=64, weights="imagenet")
     with pytest.raises(ChestlibError) as caught:
         train_stage(small, Run(tmp_path / "run"), chosen)
     assert not (tmp_path / "run").exists()
@@ -111,7 +111,7 @@ def test_weights_that_do_not_fit_are_told(published: dict[str, torch.Tensor], ho
         detector._download(model, answer(state))
 
 
-LITE = replace(settings.QUICK.detector, image_size=64, trunk="efficientnet_lite0", trunk_width=64, weights="imagenet")
+LITE = settings.DetectorSettings(image_size=64, trunk="efficientnet_lite0", trunk_width=64, weights="imagenet")
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ TOY = replace(
     classifier=replace(
         settings.QUICK.classifier, image_size=64, width=8, depth=3, epochs=2, batch_size=8, precision="32-true"
     ),
-    detector=replace(
-        settings.QUICK.detector, image_size=64, epochs=2, validate_every=1, batch_size=4, fpn_channels=8,
+    detector=settings.DetectorSettings(
+        image_size=64, epochs=2, validate_every=1, batch_size=4, fpn_channels=8,
         head_units=16, repeat_threshold=0.0,
     ),
     resamples=20,
