@@ -29,7 +29,7 @@ import readme
 TOP = Path(__file__).parents[1]
 FILE = TOP / "figures" / "quality.json"
 
-STARTS = {"chest weights": ("chest", 1), "from nothing": ("none", 1), "from nothing, twice the budget": ("none", 2)}
+STARTS = {"from nothing": ("none", 1), "from nothing, twice the budget": ("none", 2), "chest weights": ("chest", 1)}
 """Of stage 2: what it is called, its setting, and times the epochs of the profile."""
 
 FLOORS: dict[str, tuple[tuple[str, ...], float]] = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.error import URLError
 
 import pytest
+import safetensors.torch
 import torch
 from torchvision.models import _api
 from torchvision.models.detection import fasterrcnn_resnet50_fpn
@@ -181,3 +183,36 @@ def test_frozen_layers_do_not_learn(trunk: str, frozen: int) -> None:
     assert [learns[name] for name in layers] == [i >= frozen for i in range(4)]
     assert learns.get("conv1", not frozen) == (not frozen)
     model.train()([torch.rand(1, 64, 64)], [{"boxes": torch.tensor([[8.0, 8, 40, 40]]), "labels": torch.tensor([1])}])
+
+
+def test_a_training_starts_from_what_drawn_films_have_taught() -> None:
+    chosen = settings.QUICK.detector
+    weights = safetensors.torch.load_file(detector.CHEST)
+    assert detector.CHEST.stat().st_size < 10e6
+    begun = {seed: detector.Detector(replace(chosen, seed=seed)).model.state_dict() for seed in (0, 1)}
+    anew = {name for name in begun[0] if name.startswith(detector.ANEW)}
+    assert begun[0].keys() - anew == weights.keys() and anew
+    for name, value in weights.items():
+        assert torch.equal(begun[0][name], value.to(begun[0][name].dtype)), name
+    assert not torch.equal(*(part[f"{detector.ANEW}cls_score.weight"] for part in begun.values()))
+
+
+def test_other_findings_start_from_them_too() -> None:
+    model = detector.Detector(replace(settings.QUICK.detector, findings=("Cardiomegaly",))).model
+    assert model.roi_heads.box_predictor.cls_score.out_features == 2
+
+
+@pytest.mark.parametrize(
+    "changed", [{"trunk_width": 64}, {"trunk": "resnet18"}, {"fpn_channels": 32}, {"head_units": 64}]
+)
+def test_they_fit_the_widths_that_they_have(changed: dict[str, Any]) -> None:
+    with pytest.raises(ChestlibError, match=r"weights 'chest': need trunk resnet10, trunk_width 32, .*weights=none"):
+        replace(settings.QUICK.detector, **changed)
+    replace(settings.QUICK.detector, weights="none", **changed)
+
+
+@pytest.mark.parametrize("width", [16, 64])
+def test_a_trunk_has_the_width_that_is_asked_for(width: int) -> None:
+    trunk = detector.build(settings.DetectorSettings(trunk_width=width)).backbone.body
+    assert [trunk[f"layer{i}"][0].conv2.out_channels for i in range(1, 5)] == [width, 2 * width, 4 * width, 8 * width]
+    assert trunk["conv1"].out_channels == width
