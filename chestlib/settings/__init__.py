@@ -1,4 +1,4 @@
-"""Settings of both stages. A profile is one value of them: `quick` for minutes, `laptop` over night, `full` for a GPU."""
+"""Settings of both stages. A profile is one value of them: `quick`: minutes; `laptop`: a night; `full`: a GPU."""
 
 from chestlib.settings.stages import (
     FULL,

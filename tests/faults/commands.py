@@ -115,7 +115,7 @@ def _command(args: list[str], folder: Path, streams: Path, mirror: dict[str, Any
 
         from chestlib import devices
 
-        devices.use_threads = lambda: torch.set_num_threads(1)
+        devices.use_threads = lambda most=1: torch.set_num_threads(1)
         devices.use_threads()
     fetch.__kwdefaults__.update(mirror)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

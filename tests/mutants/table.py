@@ -37,6 +37,7 @@ RUN = "chestlib/train/run.py"
 STUDY = "chestlib/train/study.py"
 TRAINER = "chestlib/train/trainer.py"
 WORKFLOW = "chestlib/train/workflow.py"
+OPERATING = "chestlib/train/operating.py"
 JS = "chestlib/viewer/js"
 PICTURES = "chestlib/viewer/pictures.py"
 
@@ -260,7 +261,7 @@ LEARNING: Group = {
         ("all labels are one", DATASETS, '"labels": torch.from_numpy(record.labels),', '"labels": torch.from_numpy(record.labels).clamp(max=1),'),
     ],
     "tests/train/test_recipe.py": [
-        ("anchors are of the film's pixels", DETECTOR, "(share * settings.image_size,)", "(share * 1024,)"),
+        ("anchors are of the film's pixels", DETECTOR, "share * settings.image_size for share in level", "share * 1024 for share in level"),
         ("anchors forget the image's size", DETECTOR, "side = image_size or settings.image_size", "side = image_size or 1024"),
         ("anchors lie on their side", DETECTOR, "(share * side / ratio**0.5, share * side * ratio**0.5)",
          "(share * side * ratio**0.5, share * side / ratio**0.5)"),
@@ -268,7 +269,7 @@ LEARNING: Group = {
         ("the network enlarges images again", DETECTOR, "        min_size=settings.image_size,\n        max_size=settings.image_size,\n",
          "        min_size=2 * settings.image_size,\n        max_size=2 * settings.image_size,\n"),
         ("one region an image is learned from", DETECTOR, "box_batch_size_per_image=settings.regions", "box_batch_size_per_image=1"),
-        ("one proposal is kept", DETECTOR, "rpn_post_nms_top_n_test=settings.proposals", "rpn_post_nms_top_n_test=1"),
+        ("one proposal is kept", DETECTOR, "rpn_post_nms_top_n_test=min(settings.proposals, JUDGED)", "rpn_post_nms_top_n_test=1"),
         ("learning has few proposals", DETECTOR, "rpn_post_nms_top_n_train=settings.proposals", "rpn_post_nms_top_n_train=5"),
         ("the NMS limit of proposals is 1", DETECTOR, "        box_batch_size_per_image=", "        rpn_nms_thresh=1.0, box_batch_size_per_image="),
         ("proposals learn from perfect anchors alone", DETECTOR, "        box_batch_size_per_image=", "        rpn_fg_iou_thresh=0.99, box_batch_size_per_image="),
@@ -357,19 +358,22 @@ RECIPE: Group = {
         ("no weights are averaged", TRAINER, "    if settings.ema:\n", "    if False:\n"),
         ("the average stays at the first weights", TRAINER, "EMAWeightAveraging(decay=settings.ema)", "EMAWeightAveraging(decay=1.0)"),
         ("the average forgets too fast", TRAINER, "EMAWeightAveraging(decay=settings.ema)", "EMAWeightAveraging(decay=1 - settings.ema)"),
-        ("validation comes each epoch", TRAINER, "check_val_every_n_epoch=min(settings.validate_every, settings.epochs)", "check_val_every_n_epoch=1"),
-        ("validation comes at the end", TRAINER, "check_val_every_n_epoch=min(settings.validate_every, settings.epochs)", "check_val_every_n_epoch=settings.epochs"),
+        ("validation comes each epoch", TRAINER, "check_val_every_n_epoch=max(n for n in range(1, settings.validate_every + 1) if settings.epochs % n == 0)", "check_val_every_n_epoch=1"),
+        ("validation comes at the end", TRAINER, "check_val_every_n_epoch=max(n for n in range(1, settings.validate_every + 1) if settings.epochs % n == 0)", "check_val_every_n_epoch=settings.epochs"),
     ],
     "tests/train/test_recipe.py": [
         ("patience is off by one", TRAINER, "patience=settings.patience", "patience=settings.patience + 1"),
         ("the last weights are asked, not the best", WORKFLOW, "    load_weights(module, run.best)\n", ""),
         ("patience is never used", TRAINER, "EarlyStopping(monitor, mode=mode, patience=settings.patience,", "EarlyStopping(monitor, mode=mode, patience=1000,"),
         ("patience counts epochs without validation", TRAINER, "check_on_train_epoch_end=False)", "check_on_train_epoch_end=True)"),
-        ("trials are never pruned", STUDY, "        if self.trial.should_prune():\n", "        if False:\n"),
-        ("trials report nothing", STUDY, "        self.trial.report(float(trainer.callback_metrics[classifier.MONITOR]), trainer.current_epoch)\n", ""),
+        ("trials are never pruned", STUDY, "        if done < (trainer.max_epochs or 0) and self.trial.should_prune():\n", "        if False:\n"),
+        ("trials report nothing", STUDY, "        self.trial.report(float(trainer.callback_metrics[classifier.MONITOR]), done)\n", ""),
         ("a study looks for the worst", STUDY, 'direction="maximize"', 'direction="minimize"'),
-        ("the threshold's aim has no margin", WORKFLOW, "metrics.threshold_at_floor(truth, probability, aim)", "metrics.threshold_at_floor(truth, probability, floor)"),
-        ("the margin is on the wrong side", WORKFLOW, "floor + (floor * (1 - floor)", "floor - (floor * (1 - floor)"),
+    ],
+    "tests/train/test_operating.py": [
+        ("the threshold's aim has no margin", OPERATING, "metrics.threshold_at_floor(truth, probability, aim)", "metrics.threshold_at_floor(truth, probability, floor)"),
+        ("the margin is on the wrong side", OPERATING, "min(floor + error,", "min(floor - error,"),
+        ("recall alone has room", OPERATING, "np.minimum((fitted - floor) / error, (", "np.maximum(-1e9, ("),
     ],
     "tests/train/test_resume.py::test_the_best_checkpoint_is_the_averaged_weights_and_nothing_else": [
         ("the worst epoch is kept", TRAINER, 'mode = "min" if monitor.endswith("loss") else "max"', 'mode = "max" if monitor.endswith("loss") else "min"'),
