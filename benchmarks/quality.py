@@ -40,10 +40,6 @@ FLOORS: dict[str, tuple[tuple[str, ...], float]] = {
     "stage 2, chest weights: AP50 of Calcification": (("stage 2", "chest weights", "Calcification"), 0.20),
     "stage 2, chest weights: recall at .2 false positives": (("stage 2", "chest weights", "recall at 0.2"), 0.65),
     "stage 2, chest weights: seconds to train": (("stage 2", "chest weights", "seconds"), -300),
-    "stage 2, from nothing, twice the budget: seconds": (
-        ("stage 2", "from nothing, twice the budget", "seconds"),
-        -300,
-    ),
 }
 """Where a figure stands, and the least that it should be; the most, where negative."""
 
