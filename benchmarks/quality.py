@@ -47,7 +47,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], float]] = {
 def measure(seed: int) -> dict[str, Any]:
     """Draw, tune, train and test with one seed."""
     from chestlib import devices, metrics, phantom, settings
-    from chestlib.data import cached_images, open_data, splits
+    from chestlib.data import cached_images, identify, open_data, splits
     from chestlib.train import Run, train_stage, tune
 
     profile = settings.profile("quick")
@@ -70,7 +70,7 @@ def measure(seed: int) -> dict[str, Any]:
     study = tune(data, run, base["classifier"], profile.tune, processes=None, **options)
     times = [(t.datetime_start, t.datetime_complete) for t in study.trials if t.datetime_complete]
     tuned = (max(end for _, end in times) - min(start for start, _ in times)).total_seconds()
-    chosen = run.tuned(base["classifier"])
+    chosen = run.tuned(base["classifier"], identify(split, cache))
     first = train_stage(data, run, chosen, resamples=2000, resume=True, **options).read("test")
     scores = first["scores"]
     said_of = {item["file"]: item["disease_probability"] for item in run.read("predictions")["test"]}
