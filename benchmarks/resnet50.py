@@ -54,7 +54,10 @@ def main() -> None:
         axes[1].plot(epochs, row["curves"]["val_AP50"], marker="o")
     axes[0].set(title="Loss in training", xlabel="epoch")
     axes[1].set(title="AP50 on validation", xlabel="epoch", ylim=(0, None))
-    axes[0].legend(fontsize=7)
+    for axis in axes:
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(fontsize=7, loc="lower left")
+    figure.suptitle("ResNet-50 from random weights, drawn films (synthetic)", fontsize=10)
     figures.save(figure, FIGURES / "resnet50.png")
 
 
