@@ -68,9 +68,9 @@ def drawn(results: list[dict[str, Any]]) -> str:
             "boxes: AP50": ("stage 2", "chest weights", "AP50")}  # fmt: skip
     span = [[_at(r, place) for r in results] for place in rows.values()]
     head = ["drawings (**synthetic**)", *rows]
-    return _table(
-        head, [[f"{len(results)} seeds, 200 test images each", *(f"{min(v):.2f} to {max(v):.2f}" for v in span)]]
-    )
+    of = f"{len(results)} seed{'s' * (len(results) > 1)}, {results[0]['test']} test images each"
+    cells = (f"{min(v):.2f} to {max(v):.2f}" if len(v) > 1 else f"{v[0]:.2f}" for v in span)
+    return _table(head, [[of, *cells]])
 
 
 def shipped(real: dict[str, Any]) -> str:
