@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,14 +104,21 @@ def test_a_tolerance_spans_what_runs_of_one_recipe_differ_by() -> None:
         expected.tolerance([0.4, 0.5])
 
 
-def test_chapters_print_what_is_recorded_and_each_figure_has_a_tolerance() -> None:
+def test_chapters_print_what_is_recorded() -> None:
     figures = json.loads((NOTEBOOKS / "expected.json").read_text())
     told = {
-        line
+        text
         for path in NOTEBOOKS.glob("[0-9]*.ipynb")
         for cell in json.loads(path.read_text())["cells"]
         for output in cell.get("outputs", [])
-        for line in "".join(output.get("text", [])).splitlines()
-        if line.startswith(("as recorded", "not held yet", "not recorded here"))
+        for text in "".join(output.get("text", [])).splitlines()
+        if text.startswith(("as recorded", "not held yet", "not recorded here"))
     }
-    assert told == {f"as recorded: {name} = {r['value']:.3f} ± {r['tolerance']:.3f}" for name, r in figures.items()}
+    assert told == {line(name, figure) for name, figure in figures.items()} and len(told) > 40
+
+
+def line(name: str, figure: dict[str, Any]) -> str:
+    """What a chapter prints of a figure of expected.json."""
+    if "tolerance" in figure:
+        return f"as recorded: {name} = {figure['value']:.3f} ± {figure['tolerance']:.3f}"
+    return f"not held yet: {name} = {figure['value']:.3f}; benchmarks/spread.py measures its tolerance"
