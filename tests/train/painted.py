@@ -24,10 +24,10 @@ CNN = replace(
     weight_decay=0.0, dropout=0.0, ema=0.8, clip=0.02, precision="32-true", augment=0.5, seed=3,
 )  # fmt: skip
 RCNN = settings.DetectorSettings(
-    image_size=SIDE, epochs=9, validate_every=3, batch_size=8, learning_rate=1e-3,
+    image_size=SIDE, epochs=15, validate_every=3, batch_size=8, learning_rate=1e-3,
     weight_decay=0.0, weights="none", ema=0.0, clip=1.0, trunk="resnet10", fpn_channels=32, head_units=128,
     regions=16, proposals=50, anchor_sizes=(0.05, 0.1, 0.2, 0.3, 0.5), score_floor=0.02, nms_iou=0.3,
-    max_detections=50, repeat_threshold=0.5, precision="32-true", augment=0.1, seed=3,
+    max_detections=50, repeat_threshold=0.5, precision="32-true", augment=0.1, seed=4,
 )  # fmt: skip
 
 
