@@ -34,15 +34,12 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=4000)
     parser.add_argument("--test", type=int, default=300, help="films that score the weights")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--place", type=Path, default=TOP, help="where data/, runs/, figures/ and the weights go")
     args = parser.parse_args()
     [chosen] = settings.change(args.set, replace(settings.QUICK.detector, **START))
-    place = args.place
-    films = phantom.write(
-        place / "data" / f"phantom-seed-{SEED}", args.films, args.test, seed=SEED, workers=devices.cores()
-    )
+    folder = TOP / "data" / f"phantom-seed-{SEED}"
+    films = phantom.write(folder, args.films, args.test, seed=SEED, workers=devices.cores())
     run = train_stage(
-        open_data(films), Run(place / "runs" / "chest-weights"), chosen, resamples=200, cache=place / "data" / "cache",
+        open_data(films), Run(TOP / "runs" / "chest-weights"), chosen, resamples=200, cache=TOP / "data" / "cache",
         resume=True, progress=lambda done, total, note: print(f"\r{note}: {done}/{total}", end="", file=sys.stderr),
     )  # fmt: skip
     weights = {
@@ -50,21 +47,18 @@ def main() -> None:
         for name, value in safetensors.torch.load_file(run.best).items()
         if not name.startswith(f"model.{detector.ANEW}")
     }
-    file = place / detector.CHEST.relative_to(TOP)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file(weights, file)
+    safetensors.torch.save_file(weights, detector.CHEST)
     test = run.read("test")
     said = {
         "data": "drawn films (synthetic)", "seed": SEED, "films": args.films, "test": test["images"],
         "device": devices.name(), "torch": torch.__version__, "seconds": test["seconds_training"],
         "settings": to_json(chosen), "AP50": test["scores"]["coco"]["AP50"],
-        "AP50 interval": test["intervals"]["AP50"] if "intervals" in test else test["scores"]["intervals"]["AP50"],
+        "AP50 interval": test["scores"]["intervals"]["AP50"],
         "command": " ".join(["python benchmarks/chest_weights.py", *sys.argv[1:]]),
     }  # fmt: skip
-    figures = place / "figures"
-    figures.mkdir(exist_ok=True)
-    (figures / "chest-weights.json").write_text(json.dumps(said, indent=1) + "\n")
-    print(f"\n{file}: {file.stat().st_size / 1e6:.1f} MB; AP50 {said['AP50']:.3f} on {said['test']} films")
+    (TOP / "figures" / "chest-weights.json").write_text(json.dumps(said, indent=1) + "\n")
+    size = detector.CHEST.stat().st_size / 1e6
+    print(f"\n{detector.CHEST}: {size:.1f} MB; AP50 {said['AP50']:.3f} on {said['test']} films")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Where a training step of the quick detector spends its time: milliseconds an image, part by part.
 
-    python benchmarks/steps.py [--set name=value ...] [--rounds 8] [--precision bf16-mixed]
-    ONEDNN_MAX_CPU_ISA=AVX512_CORE ATEN_CPU_CAPABILITY=avx2 python benchmarks/steps.py      a lesser processor, imitated
+    python benchmarks/steps.py [--set name=value ...] [--rounds 8]
+    ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python benchmarks/steps.py      a lesser processor, imitated
 
 Forward parts are timed where they are called; what autograd does afterwards is one part, and so is the optimiser. The
 loader's part is the augmentation of a batch, which a training does in its own process between two steps.
