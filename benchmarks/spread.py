@@ -1,6 +1,6 @@
 """By how much what the chapters learn differs from run to run: the tolerances of notebooks/expected.json.
 
-    python benchmarks/spread.py [--seeds 0 1 2] [--chapters 03 04 05 06 07 08]
+    python benchmarks/spread.py [--seeds 0 1 2] [--chapters 03 04 05 05b 06 07 08]
 
 The code of the chapters is run as it stands, on the phantom and in the quick profile, for each seed of the trainings
 and on two instruction sets: the processor's own and AVX2. What they hand to `lesson.expect` is kept; a claim that does
@@ -83,7 +83,7 @@ def inside(chapter: Path, seed: int, out: Path) -> None:
 
 def measured(chapter: Path, kind: str, seed: int) -> dict[str, float]:
     """The figures of a chapter, from an earlier call or from a process of its own."""
-    out = PLACE / f"{kind}-{seed}-{chapter.stem[:2]}.json"
+    out = PLACE / f"{kind}-{seed}-{chapter.stem.split('_')[0]}.json"
     told = json.loads(out.read_text()) if out.is_file() else {}
     if told.get("key") != key(chapter):
         print(f"{kind}, seed {seed}, {chapter.stem}", flush=True)
@@ -100,7 +100,7 @@ def measured(chapter: Path, kind: str, seed: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--chapters", nargs="+", default=["03", "04", "05", "06", "07", "08"])
+    parser.add_argument("--chapters", nargs="+", default=["03", "04", "05", "05b", "06", "07", "08"])
     parser.add_argument("--inside", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from nbconvert.exporters import ScriptExporter
 
+from chestlib import course
+
 TOP = Path(__file__).parents[1]
 REQUIRED = [requirement.split(";")[0].strip() for requirement in metadata.requires("chestlib")]
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
@@ -107,8 +109,8 @@ def test_the_lock_holds_every_requirement_with_hashes_and_no_address() -> None:
 
 
 def test_notebooks_are_in_order() -> None:
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02d}" for i in range(1, len(NOTEBOOKS) + 1)]
-    assert len(NOTEBOOKS) >= 6
+    assert [path.name.split("_")[0] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "05b", "06", "07", "08"]
+    assert course.notebooks() == NOTEBOOKS
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

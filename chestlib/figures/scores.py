@@ -54,6 +54,39 @@ def reliability(diagram: Any) -> Figure:
     return figure
 
 
+def box_reliability(told: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Score of boxes against the share that is right, a panel a name; each dot is a bin, its size the boxes in it."""
+    figure, axes = plt.subplots(1, len(told), figsize=(3.6 * len(told), 3.6), sharey=True, squeeze=False)
+    for axis, (name, of) in zip(axes[0], told.items(), strict=True):
+        score, precision, count = (np.array(of[key], float) for key in ("score", "precision", "count"))
+        held = count > 0
+        axis.plot([0, 1], [0, 1], ":", color="#98a2b3")
+        axis.plot(score[held], precision[held], color=ACCENT, linewidth=1)
+        size = 12 + 200 * count[held] / count.max(initial=1)
+        axis.scatter(score[held], precision[held], s=size, color=ACCENT, alpha=0.7, clip_on=False)
+        error = "none" if of["d_ece"] is None else f"{of['d_ece']:.3f}"
+        axis.set(xlabel="mean score", xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+        axis.set_title(f"{name}: D-ECE {error}, {of['n']:,} boxes", fontsize=9)
+        axis.grid(True)
+    axes[0, 0].set_ylabel("share that is right")
+    return figure
+
+
+def net_benefit(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Decision curves, a panel a name: what acting on the model, on everyone and on nobody is worth."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(3.4 * len(curves), 3), squeeze=False)
+    for axis, (name, of) in zip(axes[0], curves.items(), strict=True):
+        top = max(float(of["model"].max()), float(of["all"].max()), 1e-6)
+        axis.axhline(0, color=INK, linewidth=1, label="on nobody")
+        axis.plot(of["threshold"], of["all"], "--", color=QUIET, label="on everyone")
+        axis.plot(of["threshold"], of["model"], color=ACCENT, label="on the model")
+        axis.set(xlabel="probability from which one would act", xlim=(0, 1), ylim=(-0.25 * top, 1.1 * top), title=name)
+        axis.grid(True)
+    axes[0, 0].set_ylabel("net benefit a person")
+    axes[0, 0].legend(fontsize=8)
+    return figure
+
+
 def froc(curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, float], count: int) -> Figure:
     """FROC: sensitivity over false positives an image, a line a name; dots at the challenge's rates."""
     figure, axis = plt.subplots(figsize=(7.4, 4))

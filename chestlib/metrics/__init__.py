@@ -21,7 +21,7 @@ from chestlib.metrics.coco import average_precision, average_recall, coco_ranks,
 from chestlib.metrics.comparison import compare, compare_binary, compared
 from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.decision import decisions, net_benefit
-from chestlib.metrics.errors import Missed, error_scores, missed_boxes
+from chestlib.metrics.errors import Alarm, Missed, error_scores, false_alarms, missed_boxes
 from chestlib.metrics.evaluation import detection_intervals, evaluate
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
 from chestlib.metrics.gate import cascade, gating_curve, soft, sure_threshold
@@ -35,13 +35,13 @@ from chestlib.metrics.subgroups import grouped, read_groups, subgroup_scores
 from chestlib.metrics.tables import table
 
 __all__ = [
-    "CRITERIA", "IOU", "Calibration", "Criterion", "Found", "Match", "Measures", "Missed", "OperatingPoint",
+    "CRITERIA", "IOU", "Alarm", "Calibration", "Criterion", "Found", "Match", "Measures", "Missed", "OperatingPoint",
     "average_precision", "average_recall", "binary_intervals", "binary_scores", "bootstrap_intervals",
     "box_reliability", "box_scores", "calibrate", "cascade", "choose_thresholds", "coco_ranks", "coco_scores",
     "compare", "compare_binary", "compared", "confusion_counts", "confusion_matrix", "curves", "decisions",
-    "detection_intervals", "error_scores", "evaluate", "finding_auroc", "froc_curves", "froc_ranks", "froc_scores",
-    "gating_curve", "grouped", "isotonic", "localisation_scores", "match", "mean_present", "missed_boxes",
-    "net_benefit", "noted_thresholds", "overlap", "pointing", "presence_scores", "read_groups", "read_predictions",
-    "recall_by_finding", "recall_by_size", "reliability", "share_scores", "soft", "subgroup_scores",
-    "sure_threshold", "table", "threshold_at_floor", "weighted_scores",
+    "detection_intervals", "error_scores", "evaluate", "false_alarms", "finding_auroc", "froc_curves", "froc_ranks",
+    "froc_scores", "gating_curve", "grouped", "isotonic", "localisation_scores", "match", "mean_present",
+    "missed_boxes", "net_benefit", "noted_thresholds", "overlap", "pointing", "presence_scores", "read_groups",
+    "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "share_scores", "soft",
+    "subgroup_scores", "sure_threshold", "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip

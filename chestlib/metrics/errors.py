@@ -51,6 +51,17 @@ class Missed:
     cause: str
 
 
+@dataclass(frozen=True, eq=False)
+class Alarm:
+    """A called detection that is wrong: the file, its label, box (4,) in pixels of the film and score, the kind."""
+
+    file_name: str
+    label: int
+    box: np.ndarray
+    score: float
+    kind: str
+
+
 def error_scores(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> dict[str, Any]:
     """Tell what each kind of error costs, over all scores, and how many of each the thresholds leave.
 
@@ -61,12 +72,10 @@ def error_scores(truth: Truth, predictions: Predictions, thresholds: Mapping[str
         among detections that reach their finding's threshold; misses {cause: n}, see :func:`missed_boxes`; and
         misses_of {finding: {cause: n}}.
     """
-    true, found = pooled(truth), pooled_detections(truth, predictions)
-    hit, used = claims(found, true)
-    found, hit = found[hit != 0], hit[hit != 0] > 0
+    true = pooled(truth)
+    found, hit, used = _claimed(truth, predictions, true)
     kind, target = _kinds(found, true, hit, used)
-    least = np.array([0.0, *(thresholds[name] for name in names_of(truth))])
-    called = kind[found.scores >= least[found.labels]]
+    called = kind[found.scores >= _least(truth, thresholds)[found.labels]]
     missed, cause = _missed(truth, predictions, thresholds)
     counts = np.zeros((len(names_of(truth)), len(CAUSES)), int)
     np.add.at(counts, (missed.labels - 1, cause), 1)
@@ -81,6 +90,30 @@ def error_scores(truth: Truth, predictions: Predictions, thresholds: Mapping[str
             }
         )
     )
+
+
+def false_alarms(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> list[Alarm]:
+    """List the false alarms that reach their finding's threshold, each with its kind, best score first."""
+    true = pooled(truth)
+    found, hit, used = _claimed(truth, predictions, true)
+    kind, _ = _kinds(found, true, hit, used)
+    called = np.flatnonzero((kind >= 0) & (found.scores >= _least(truth, thresholds)[found.labels]))
+    return [
+        Alarm(truth[found.image[i]].file_name, int(found.labels[i]), found.boxes[i], float(found.scores[i]), KINDS[k])
+        for i, k in ((i, kind[i]) for i in called[np.argsort(-found.scores[called], kind="stable")])
+    ]
+
+
+def _claimed(truth: Truth, predictions: Predictions, true: Pool) -> tuple[Pool, np.ndarray, np.ndarray]:
+    """Pool the detections that count; which of them hit, and which true boxes are hit."""
+    found = pooled_detections(truth, predictions)
+    hit, used = claims(found, true)
+    return found[hit != 0], hit[hit != 0] > 0, used
+
+
+def _least(truth: Truth, thresholds: Mapping[str, float]) -> np.ndarray:
+    """Give the threshold of each label, from 0 on."""
+    return np.array([0.0, *(thresholds[name] for name in names_of(truth))])
 
 
 def _kinds(found: Pool, true: Pool, hit: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,8 +189,7 @@ def missed_boxes(truth: Truth, predictions: Predictions, thresholds: Mapping[str
 def _missed(truth: Truth, predictions: Predictions, thresholds: Mapping[str, float]) -> tuple[Pool, np.ndarray]:
     """Pool the missed boxes, with their index in their image for a score, and the index of their cause."""
     true, found = pooled(truth), pooled_detections(truth, predictions)
-    least = np.array([0.0, *(thresholds[name] for name in names_of(truth))])
-    called = found.scores >= least[found.labels]
+    called = found.scores >= _least(truth, thresholds)[found.labels]
     missed = ~match_all(true, found[called]).found
     row, column, iou = pairs(_unlabelled(found), _unlabelled(true))
     same = found.labels[row] == true.labels[column]

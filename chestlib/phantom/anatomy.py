@@ -1,7 +1,7 @@
 """A patient's chest: organ outlines in a canonical frame, and the view that projects them onto the image.
 
 The canonical frame is in pixels at 1024 x 1024: u from the midline, positive to the right of the image (the patient's
-left), v from the apices of the lungs, positive downwards. One pixel is about 0.4 mm.
+left), v from the apices of the lungs, positive downwards.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 SIZE = 1024
 """Side of the image in which everything is designed, px; other sizes are this picture, resized."""
+MM = 0.4
+"""Millimetres a pixel, about."""
 
 # Lung outline in its own frame: s from medial (0) to lateral (1), t from apex (0) to costophrenic angle (1).
 _LATERAL = np.array(

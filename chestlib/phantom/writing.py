@@ -16,8 +16,8 @@ from chestlib.console import Progress
 from chestlib.data import PATIENTS, PHANTOM, UNFINISHED_PHANTOM, Record, write_annotations, write_patients
 from chestlib.errors import ChestlibError
 from chestlib.files import read_json, write_atomically
-from chestlib.phantom.anatomy import SIZE
-from chestlib.phantom.radiograph import Visit, render_visit
+from chestlib.phantom.anatomy import MM, SIZE
+from chestlib.phantom.radiograph import Visit, plan_visit, render_visit
 
 VERSION = 1
 """Of the pictures: a data set of another version is not taken for this one."""
@@ -134,6 +134,36 @@ def plan(out: Path, train: int, test: int, size: int, seed: int) -> list[_Job]:
         _Job(folders[i] / f"{i + 1:05d}.png", Visit((seed, 1 + patient), k, i), size, f"{1 + patient:05d}")
         for i, (patient, k) in enumerate(visits)
     ]
+
+
+def traits(folder: str | Path) -> dict[str, dict[str, str | float]]:
+    """Tell of each film of a phantom what its drawing knows, and no label says: for scores by group.
+
+    Returns
+    -------
+    dict
+        File name to `view` (AP or PA), `sex` (F or M) and `soft tissue, mm` over the ribs, of the patient drawn there.
+
+    Raises
+    ------
+    ChestlibError
+        If the folder is no finished phantom of this version.
+    """
+    seal = Path(folder) / PHANTOM
+    said = read_json(seal)
+    if said.get("version") != VERSION:
+        raise ChestlibError(
+            f"{seal}: a phantom of version {said.get('version')}, not {VERSION}; delete it and draw anew"
+        )
+    known: dict[str, dict[str, str | float]] = {}
+    for job in plan(Path(folder), said["train"], said["test"], said["size"], said["seed"]):
+        frame, _, _ = plan_visit(job.visit)
+        known[job.path.name] = {
+            "view": "AP" if frame.view.ap else "PA",
+            "sex": "F" if frame.anatomy.female else "M",
+            "soft tissue, mm": round(frame.anatomy.fat * MM, 1),
+        }
+    return known
 
 
 def _write_image(job: _Job) -> Record:

@@ -9,7 +9,7 @@ from random_cases import random_case
 from chestlib.data import Record
 from chestlib.detections import Detections
 from chestlib.findings import FINDINGS, ID
-from chestlib.metrics import coco_scores, error_scores, evaluate, missed_boxes, table
+from chestlib.metrics import coco_scores, error_scores, evaluate, false_alarms, missed_boxes, table
 
 HALF = dict.fromkeys(FINDINGS, 0.5)
 
@@ -88,6 +88,9 @@ def test_what_errors_cost_equals_tide_in_plain_loops(seed):
         assert told["dAP"][kind] == pytest.approx(max(plain_map(mended, boxes) - base, 0), abs=1e-12), kind
         called = sum(row[3] == kind and row[1] >= 0.5 for row in rows)
         assert told["false_alarms"][kind] == called
+    listed = [(a.kind, a.label, a.score) for a in false_alarms(truth, predictions, HALF)]
+    due = [(row[3], row[0], row[1]) for row in rows if row[3] and row[1] >= 0.5]
+    assert sorted(listed) == sorted(due) and [s for *_, s in listed] == sorted((s for *_, s in due), reverse=True)
     left = {label: n - missed.count(label) for label, n in boxes.items()}
     assert told["dAP"]["missed"] == pytest.approx(plain_map([r[:3] for r in rows], left) - base, abs=1e-12)
 
@@ -111,6 +114,9 @@ def test_each_false_alarm_has_its_kind(kind, found):
     said = {"a.png": Detections(boxes, [ID[name] for name in names], scores)}
     told = error_scores(truth, said, HALF)
     assert {name for name, n in told["false_alarms"].items() if n} == {kind}
+    (alarm,) = false_alarms(truth, said, HALF)
+    assert (alarm.file_name, alarm.kind, alarm.score) == ("a.png", kind, pytest.approx(0.8))
+    assert alarm.label == ID[names[-1]] and alarm.box.tolist() == boxes[-1]
     if kind in ("class", "localisation"):
         assert told["dAP"][kind] == 1 and told["dAP"]["missed"] == 0, "one mended error is the whole"
 

@@ -17,6 +17,7 @@ FOLDER = "chestlib/data/folder.py"
 IMAGES = "chestlib/data/images.py"
 SPLITS = "chestlib/data/splits.py"
 GRADCAM = "chestlib/figures/gradcam.py"
+ERRORS = "chestlib/metrics/errors.py"
 EVALUATION = "chestlib/metrics/evaluation.py"
 COMPARISON = "chestlib/metrics/comparison.py"
 INTERVALS = "chestlib/metrics/intervals.py"
@@ -125,6 +126,16 @@ BOOTSTRAP: Group = {
         ("differences resample films", COMPARISON, "for of in pair], patient_groups(truth)", "for of in pair], [r.file_name for r in truth]"),
         ("B is compared by A's thresholds", COMPARISON, "default | dict(own or {})", "default | dict(thresholds[0] or {})"),
         ("who gains is exchanged", COMPARISON, "second[name] - first[name]", "first[name] - second[name]"),
+    ],
+    "tests/metrics/test_errors.py": [
+        ("false alarms below the threshold are listed", ERRORS,
+         "np.flatnonzero((kind >= 0) & (found.scores >= _least(truth, thresholds)[found.labels]))", "np.flatnonzero(kind >= 0)"),
+        ("hits are listed as false alarms", ERRORS, "called = np.flatnonzero((kind >= 0) & (", "called = np.flatnonzero((kind >= -1) & ("),
+        ("the faintest false alarm comes first", ERRORS, "np.argsort(-found.scores[called]", "np.argsort(found.scores[called]"),
+    ],
+    "tests/phantom/test_phantom.py::test_traits_are_those_of_the_patient_and_the_visit": [
+        ("traits are the previous film's", WRITING, "known[job.path.name] = {", 'known[f"{max(int(job.path.stem) - 1, 1):05d}.png"] = {'),
+        ("a view is the patient's sex", WRITING, '"AP" if frame.view.ap else', '"AP" if frame.anatomy.female else'),
     ],
     "tests/metrics/test_subgroups.py": [
         ("a group is the whole", SUBGROUPS, "statistic(weights * mask)", "statistic(weights)"),

@@ -78,6 +78,19 @@ def test_it_has_the_real_layout_and_patients_who_come_back(written: Path) -> Non
     assert json.loads((written / "phantom.json").read_text())["seed"] == 3
 
 
+def test_traits_are_those_of_the_patient_and_the_visit(tmp_path: Path) -> None:
+    (tmp_path / "phantom.json").write_text(json.dumps({"train": 300, "test": 60, "size": 64, "seed": 3, "version": 1}))
+    known = phantom.traits(tmp_path)
+    patient = {job.path.name: job.patient for job in phantom.plan(tmp_path, 300, 60, 64, 3)}
+    assert known.keys() == patient.keys()
+    stays = {(patient[name], of["sex"], of["soft tissue, mm"]) for name, of in known.items()}
+    assert len(stays) == len(set(patient.values())) < len({(patient[name], of["view"]) for name, of in known.items()})
+    assert np.mean([of["view"] == "AP" for of in known.values()]) == pytest.approx(0.4, abs=0.08)
+    (tmp_path / "phantom.json").write_text('{"version": 0}')
+    with pytest.raises(ChestlibError, match=r"phantom\.json: a phantom of version 0, not 1; delete it and draw anew"):
+        phantom.traits(tmp_path)
+
+
 def test_workers_do_not_change_a_byte(written: Path, tmp_path: Path) -> None:
     phantom.write(tmp_path / "data", 9, 4, size=96, seed=3, workers=2)
     assert digests(tmp_path / "data") == digests(written)
