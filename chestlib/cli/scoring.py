@@ -19,6 +19,7 @@ from chestlib.cli.options import (
     understood,
 )
 from chestlib.console import tell
+from chestlib.errors import ChestlibError
 
 TruthArgument = Annotated[
     list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
@@ -34,6 +35,9 @@ def evaluate(
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
     by: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="CSV of file_name and columns: the figures of each group, too.")
+    ] = None,
+    coco: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was scored as COCO results, with the truth's ids.")
     ] = None,
     findings: FindingsOption = None,
     others: OthersOption = None,
@@ -51,6 +55,8 @@ def evaluate(
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
+        if coco:
+            raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes; leave --coco {coco} out")
         scores = scored(said, bootstrap)
         if by:
             scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
@@ -66,6 +72,8 @@ def evaluate(
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
     tell(predictions, found.notes)
+    if coco:
+        metrics.write_coco(coco, records, found)
     of_run = source if source and (source / "settings.json").is_file() else None
     scores = metrics.evaluate(
         records,
