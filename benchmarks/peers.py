@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--tool", choices=TOOLS, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    images, truth = args.truth / "images/test", args.truth / "annotations/test.json"
+    images, truth = args.truth.resolve() / "images/test", args.truth.resolve() / "annotations/test.json"
     if args.tool:
         at_50, ap = map(float, TOOLS[args.tool](images, truth, args.results))
         return print(json.dumps({"version": metadata.version(args.tool), "AP50": at_50, "AP": ap}))
