@@ -101,7 +101,8 @@ def weights(real: dict[str, Any]) -> str:
         "pointing game": _valued(row["pointing"]),
         "recall": f"{row['recall']:.2f}",
     }
-    films = f"{row['films']} films of patients of the official test part, {row['diseased']} diseased, {row['boxes']} boxes"
+    of = "films of patients of the official test part"
+    films = f"{row['films']} {of}, {row['diseased']} diseased, {row['boxes']} boxes"
     return _table(["**real films**", *cells], [[films, *cells.values()]])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from chestlib.cli.options import (
 )
 from chestlib.console import tell
 from chestlib.errors import ChestlibError
+
+if TYPE_CHECKING:
+    from chestlib.cli.examined import Classified
 
 TruthArgument = Annotated[
     list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
@@ -50,25 +53,14 @@ def evaluate(
     scored at its own threshold.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import by_group, classified, examined, scored, worth
+    from chestlib.cli.examined import by_group, classified, examined
     from chestlib.train import Run
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
         if coco:
             raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes; leave --coco {coco} out")
-        scores = scored(said, bootstrap)
-        if by:
-            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
-        if as_json:
-            show(scores)
-        else:
-            rows = scores["scores"].items()
-            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
-            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
-            print(worth(scores["decisions"]))
-            if by:
-                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
+        _evaluate_stage_1(said, predictions, by, bootstrap, as_json)
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
     tell(predictions, found.notes)
@@ -94,6 +86,24 @@ def evaluate(
         print(metrics.table(scores))
         if by:
             print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
+
+
+def _evaluate_stage_1(said: Classified, predictions: Path, by: Path | None, bootstrap: int, as_json: bool) -> None:
+    from chestlib import metrics
+    from chestlib.cli.examined import by_group, scored, worth
+
+    scores = scored(said, bootstrap)
+    if by:
+        scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
+    if as_json:
+        show(scores)
+        return
+    rows = scores["scores"].items()
+    print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
+    print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+    print(worth(scores["decisions"]))
+    if by:
+        print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
 
 
 @app.command()
