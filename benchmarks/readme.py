@@ -101,7 +101,8 @@ def weights(real: dict[str, Any]) -> str:
         "pointing game": _valued(row["pointing"]),
         "recall": f"{row['recall']:.2f}",
     }
-    films = f"{row['films']} films of the official test part, {row['diseased']} diseased, {row['boxes']} boxes"
+    of = "films of patients of the official test part"
+    films = f"{row['films']} {of}, {row['diseased']} diseased, {row['boxes']} boxes"
     return _table(["**real films**", *cells], [[films, *cells.values()]])
 
 
@@ -139,6 +140,59 @@ def localised(real: dict[str, Any]) -> str:
     )
 
 
+def published(found: dict[str, Any]) -> str:
+    """What others report on the official test part, each with the place where it was read."""
+    head = ["method", "year", "how", "findings: mean AUROC", "pointing game", "AP50", "AP", "read in"]
+    rows = [
+        [
+            row["method"] + (f" ({_linked(row['paper'])})" if row["paper"] else ""), str(row["year"]), row["how"],
+            *("" if row[key] is None else f"{row[key]:.3f}" for key in ("auroc", "pointing", "ap50", "ap")),
+            _linked(row["source"]) if row["checked"] else "as reported to us; not looked up",
+        ]
+        for row in found["rows"]
+    ]  # fmt: skip
+    return _table(head, rows)
+
+
+def ours(real: dict[str, Any]) -> str:
+    """What stands beside it: the weights that ship, and the five folds, each on films of its own."""
+    row, boxes = real["shipped"], real["stage 2"]["boxes and heads"]
+    folds = [_of(boxes[key], boxes["intervals"][key]) for key in ("auroc", "pointing", "AP50")]
+    head = ["ours, trained", "films", "findings: mean AUROC", "pointing game", "AP50"]
+    test = f"{row['films']} of patients of the official test part"
+    return _table(
+        head,
+        [
+            ["the weights that ship", test, *(_valued(row[key]) for key in ("auroc", "pointing", "AP50"))],
+            ["five folds by patient", f"{boxes['films']} of both parts", *folds],
+        ],
+    )
+
+
+def peers(found: dict[str, Any]) -> str:
+    """The same detections in other tools, with what `benchmarks/peers.py` found."""
+    rows = [
+        [f"{tool} {row['version']}", f"{row['AP50']:.6f}", f"{row['AP']:.6f}", f"{row.get('apart', 0):.0e}"]
+        for tool, row in found.items()
+        if "AP" in row
+    ]
+    size = "{images} films, {boxes} boxes, {detections} detections".format(**found["chestlib"])
+    return _table([size, "AP50", "AP", "apart"], rows)
+
+
+def peer_cases(found: dict[str, Any]) -> str:
+    """The same on small cases."""
+    cases = found["cases"]
+    tools = list(next(iter(cases.values())))
+    cells = ([f"{row['AP50']:.3f} {row['AP']:.3f}" for row in case.values()] for case in cases.values())
+    return _table(["case", *tools], ([f"`{name}`", *row] for name, row in zip(cases, cells, strict=True)))
+
+
+def _linked(source: str) -> str:
+    source = re.sub(r"arXiv:(\d{4}\.\d{5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", source)
+    return re.sub(r"(github\.com/[\w-]+/([\w-]+))", r"[\2](https://\1)", source)
+
+
 def _auroc(row: dict[str, Any]) -> str:
     return _of(row["auroc"], row["interval"])
 
@@ -168,7 +222,10 @@ PAGES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
         "disease": (disease, "real.json"),
         "findings": (findings, "real.json"),
         "localised": (localised, "real.json"),
+        "published": (published, "published.json"),
+        "ours": (ours, "real.json"),
     },
+    "docs/peers.md": {"peers": (peers, "peers.json"), "cases": (peer_cases, "peers.json")},
 }
 """A page's marks, and what makes the table between each of them and the next `<!-- end -->`, of which figures."""
 

@@ -57,6 +57,8 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      ["cli.examined.open_data", "metrics.evaluate"], {"thresholds": None, **OPENED}),
     ("evaluate by", ["DATA", "said.json", "--by", "groups.csv", "--bootstrap", "7"],
      ["cli.examined.open_data", "cli.examined.read_groups"], {"path": Path("groups.csv")}),
+    ("evaluate coco", ["DATA", "said.json", "--coco", "results.json"],
+     ["cli.examined.open_data", "metrics.write_coco"], {"path": Path("results.json")}),
     ("compare", ["DATA", "said.json", "said.json", "--bootstrap", "7", "--json"],
      ["cli.examined.open_data", "cli.examined.compare"],
      {"resamples": 7, "thresholds": (None, None), "findings": FINDINGS}),

@@ -108,6 +108,8 @@ def test_two_runs_are_compared_if_they_are_of_a_kind(small: DataFolder, watched_
     for pair in ((one, two), (two, one)):
         with pytest.raises(ChestlibError, match=r"classifier: a run of stage 1, the other is not; compare two of a"):
             compared(small.root, *pair, 20)
+    result = CliRunner().invoke(cli.app, ["evaluate", str(small.root), str(one), "--coco", "results.json"])
+    assert "a run of stage 1 has no boxes; leave --coco results.json out" in str(result.exception)
 
 
 def test_a_run_that_finds_something_else_is_told(place: Path, watched_runs: dict) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,10 @@ from chestlib.cli.options import (
     understood,
 )
 from chestlib.console import tell
+from chestlib.errors import ChestlibError
+
+if TYPE_CHECKING:
+    from chestlib.cli.examined import Classified
 
 TruthArgument = Annotated[
     list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
@@ -35,6 +39,9 @@ def evaluate(
     by: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="CSV of file_name and columns: the figures of each group, too.")
     ] = None,
+    coco: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was scored as COCO results, with the truth's ids.")
+    ] = None,
     findings: FindingsOption = None,
     others: OthersOption = None,
     mapping: MapOption = None,
@@ -46,26 +53,19 @@ def evaluate(
     scored at its own threshold.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import by_group, classified, examined, scored, worth
+    from chestlib.cli.examined import by_group, classified, examined
     from chestlib.train import Run
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
-        scores = scored(said, bootstrap)
-        if by:
-            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
-        if as_json:
-            show(scores)
-        else:
-            rows = scores["scores"].items()
-            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
-            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
-            print(worth(scores["decisions"]))
-            if by:
-                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
+        if coco:
+            raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes; leave --coco {coco} out")
+        _evaluate_stage_1(said, predictions, by, bootstrap, as_json)
         return
     records, found, thresholds, source = examined(truth, predictions, run, **typed)
     tell(predictions, found.notes)
+    if coco:
+        metrics.write_coco(coco, records, found)
     of_run = source if source and (source / "settings.json").is_file() else None
     scores = metrics.evaluate(
         records,
@@ -86,6 +86,24 @@ def evaluate(
         print(metrics.table(scores))
         if by:
             print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
+
+
+def _evaluate_stage_1(said: Classified, predictions: Path, by: Path | None, bootstrap: int, as_json: bool) -> None:
+    from chestlib import metrics
+    from chestlib.cli.examined import by_group, scored, worth
+
+    scores = scored(said, bootstrap)
+    if by:
+        scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
+    if as_json:
+        show(scores)
+        return
+    rows = scores["scores"].items()
+    print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
+    print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+    print(worth(scores["decisions"]))
+    if by:
+        print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
 
 
 @app.command()

@@ -23,6 +23,7 @@ from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.decision import decisions, net_benefit
 from chestlib.metrics.errors import Alarm, Missed, error_scores, false_alarms, missed_boxes
 from chestlib.metrics.evaluation import detection_intervals, evaluate
+from chestlib.metrics.export import write_coco
 from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
 from chestlib.metrics.gate import cascade, gating_curve, soft, sure_threshold
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
@@ -43,5 +44,5 @@ __all__ = [
     "froc_scores", "gating_curve", "grouped", "isotonic", "localisation_scores", "match", "mean_present",
     "missed_boxes", "net_benefit", "noted_thresholds", "overlap", "pointing", "presence_scores", "read_groups",
     "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "share_scores", "soft",
-    "subgroup_scores", "sure_threshold", "table", "threshold_at_floor", "weighted_scores",
+    "subgroup_scores", "sure_threshold", "table", "threshold_at_floor", "weighted_scores", "write_coco",
 ]  # fmt: skip

@@ -42,11 +42,15 @@ Parse = Callable[[Any, Key], Rows]
 
 
 class Found(dict[str, Detections]):
-    """File name to detections; `notes` tell how ids were read and what was left out."""
+    """File name to detections; `notes` tell how ids were read and what was left out.
+
+    `categories` are the truth's own category ids to names; empty where it has none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[str] = []
+        self.categories: dict[Any, str] = {}
 
 
 def noted_thresholds(path: Path) -> dict[str, float]:
@@ -100,6 +104,7 @@ def read_predictions(path: Path, truth: Sequence[Record], categories: Mapping[An
         non-finite box, or a score outside [0, 1]; the line names the file and the image.
     """
     key, found, left = Key(truth, categories or {}), Found(), Counter[str]()
+    found.categories = dict(categories or {})
     path = _inside(Path(path), key)
     try:
         parse, lists = _recognise(path, key)

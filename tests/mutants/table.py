@@ -19,6 +19,7 @@ SPLITS = "chestlib/data/splits.py"
 GRADCAM = "chestlib/figures/gradcam.py"
 ERRORS = "chestlib/metrics/errors.py"
 EVALUATION = "chestlib/metrics/evaluation.py"
+EXPORT = "chestlib/metrics/export.py"
 COMPARISON = "chestlib/metrics/comparison.py"
 INTERVALS = "chestlib/metrics/intervals.py"
 SUBGROUPS = "chestlib/metrics/subgroups.py"
@@ -163,6 +164,13 @@ CANVAS: Group = {
 }  # fmt: skip
 
 COMMAND_LINE: Group = {
+    "tests/metrics/test_export.py": [
+        ("results name places, not the truth's ids", EXPORT, "{record.file_name: record.id for record in truth}",
+         "{record.file_name: i for i, record in enumerate(truth, start=1)}"),
+        ("results have corners, not sides", EXPORT, "(x1, y1, x2 - x1, y2 - y1)", "(x1, y1, x2, y2)"),
+        ("results have our category ids", EXPORT, "category = categories[name.casefold()]", "category = int(label)"),
+        ("results are rounded", EXPORT, "Decimal(str(value))", "Decimal(str(round(float(value), 2)))"),
+    ],
     "tests/test_cli_options.py": [
         ("--findings is ignored", "chestlib/cli/options.py", "if findings else None", "if False else None"),
         ("check ends with 0 in spite of errors", CLI_DATA, "if not report.ok:", "if False:"),
