@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from chestlib.cli.options import (
     understood,
 )
 from chestlib.console import tell
+from chestlib.errors import ChestlibError
 
 TruthArgument = Annotated[
     list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
@@ -30,6 +31,11 @@ def evaluate(
     truth: TruthArgument,
     predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
     run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
+    fuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="B", help="Predictions of the same images, fused with those before; may be repeated."),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Fuse what RUN says of the mirror images, too.")] = False,
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
     by: Annotated[
@@ -43,14 +49,16 @@ def evaluate(
     """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
 
     COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are. A RUN of stage 1 is
-    scored at its own threshold.
+    scored at its own threshold. What is fused is called by thresholds chosen on the validation part, if all are RUNs.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import by_group, classified, examined, scored, worth
+    from chestlib.cli.examined import by_group, classified, examined, fused, scored, worth
     from chestlib.train import Run
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
+        if fuse or flip:
+            raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes to fuse; leave --fuse and --flip out")
         scores = scored(said, bootstrap)
         if by:
             scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
@@ -64,26 +72,31 @@ def evaluate(
             if by:
                 print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
         return
-    records, found, thresholds, source = examined(truth, predictions, run, **typed)
+    several = [predictions, *(fuse or ())]
+    if fuse or flip:
+        records, found, thresholds, source, calibration = fused(truth, several, run, flip, **typed)
+    else:
+        records, found, thresholds, place = examined(truth, predictions, run, **typed)
+        of_run = place if place and (place / "settings.json").is_file() else None
+        source, calibration = place and str(place), Run(of_run).calibration() if of_run else None
     tell(predictions, found.notes)
-    of_run = source if source and (source / "settings.json").is_file() else None
-    scores = metrics.evaluate(
-        records,
-        found,
-        thresholds=thresholds,
-        calibration=Run(of_run).calibration() if of_run else None,
-        bootstrap=bootstrap,
-    )
+    options: dict[str, Any] = {"thresholds": thresholds, "calibration": calibration, "bootstrap": bootstrap}
+    scores = metrics.evaluate(records, found, **options)
     if by:
         statistic = metrics.Measures(records, found, scores["thresholds"]).means
         scores["subgroups"] = by_group(by, records, statistic, bootstrap, boxes=True)
-    scores["thresholds_of"] = str(source) if source else None
+    scores["thresholds_of"] = source
+    if fuse or flip:
+        scores["fused"] = {"of": list(map(str, several)), "flip": flip, "iou": metrics.FUSED}
     if absent := scores["without_prediction"]:
         tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])
     if as_json:
         show(scores)
     else:
         print(metrics.table(scores))
+        if fuse or flip:
+            mirrored = ", each with its answers to mirror images" if flip else ""
+            print(f"fused, where boxes overlap by more than {metrics.FUSED}: {', '.join(map(str, several))}{mirrored}")
         if by:
             print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
 

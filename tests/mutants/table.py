@@ -46,13 +46,12 @@ Group = dict[str, list[tuple[str, str, str, str]]]
 
 PREDICTION: Group = {
     "tests/prediction/test_prediction.py::test_both_stages_say_again_what_their_runs_say": [
-        ("stage 1 is shown the negative", PREDICT, "stage1 = images.square(picture,", "stage1 = images.square(1 - picture,"),
-        ("stage 2 is shown the negative", PREDICT, "stage2 = images.square(picture,", "stage2 = images.square(1 - picture,"),
+        ("the models are shown the negative", PREDICT, "images.square(picture, side)", "images.square(1 - picture, side)"),
         ("stage 1 is asked in training mode", PREDICT, "return list(classifier", "self.classifier.train(); return list(classifier"),
     ],
     "tests/prediction/test_prediction.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
-        ("stage 2 is shown the film on its side", PREDICT, "stage2 = images.square(picture,",
-         "stage2 = images.square(picture.transpose(0, 2, 1),"),
+        ("the models are shown the film on its side", PREDICT, "images.square(picture, side)",
+         "images.square(picture.transpose(0, 2, 1), side)"),
         ("width and height of a film are exchanged", PREDICT, "Film(name, picture.shape[2], picture.shape[1],",
          "Film(name, picture.shape[1], picture.shape[2],"),
     ],
@@ -96,8 +95,7 @@ NOT_SQUARE: Group = {
     "tests/prediction/test_prediction.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
         ("detections return with sides exchanged", DETECTOR, "(size[0] / own[0], size[1] / own[1])",
          "(size[1] / own[0], size[0] / own[1])"),
-        ("the detector is told height and width", PREDICT, "(films[i].width, films[i].height)",
-         "(films[i].height, films[i].width)"),
+        ("the detector is told height and width", PREDICT, "(film.width, film.height)", "(film.height, film.width)"),
     ],
     "tests/train/test_training.py::test_a_box_lies_on_the_same_pixels_of_a_film_that_is_not_square": [
         ("boxes are scaled by the other side", DATASETS, "scale_boxes(record.boxes, original,",
@@ -162,7 +160,7 @@ COMMAND_LINE: Group = {
         ("phantom ignores --seed", CLI_DATA, "size=size, seed=seed,", "size=size, seed=0,"),
         ("train ignores --seed", CLI_TRAINING, "getattr(plan, stage.value), seed=seed)", "getattr(plan, stage.value))"),
         ("tune ignores --seed", CLI_TRAINING, "replace(chosen.classifier, seed=seed)", "chosen.classifier"),
-        ("--cascade is ignored", CLI_USING, "predictor(classifier, detector, cascade)", "predictor(classifier, detector, False)"),
+        ("--cascade is ignored", CLI_USING, "predictor(classifier, detector, cascade, flip)", "predictor(classifier, detector, False, flip)"),
         ("--overlays is ignored", CLI_USING, "overlays=overlays,", "overlays=False,"),
         ("--resume is ignored", CLI_TRAINING, '"resume": resume,', '"resume": False,'),
     ],

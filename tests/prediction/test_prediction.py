@@ -83,15 +83,15 @@ def test_predictions_do_not_depend_on_the_file_s_form(model: TwoStage, small: Da
 def test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them(runs: tuple[Run, Run]) -> None:
     """Whatever the detector has learnt: it is replaced by one that notes what it sees and always answers one box."""
     model = TwoStage(*runs)
-    side, seen = model.detector.settings.image_size, []
+    side, seen = model.detectors[0].settings.image_size, []
 
     def answer(pictures: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
         seen.extend(pictures)
         box = {"boxes": torch.tensor([[0.25, 0.5, 0.5, 0.75]]) * side, "labels": torch.tensor([8])}
         return [box | {"scores": torch.tensor([0.9])} for _ in pictures]
 
-    answer.settings = model.detector.settings
-    model.detector = answer
+    answer.settings = model.detectors[0].settings
+    model.detectors = [answer]
     rows = np.linspace(0, 0.6, 200, dtype=np.float32)[:, None]
     film = (rows + np.linspace(0, 0.4, 120, dtype=np.float32))[None]  # 120 wide, 200 high; darkest in the upper left
     large = np.repeat(np.repeat(film, 2, axis=1), 2, axis=2)
