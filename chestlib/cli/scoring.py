@@ -78,7 +78,7 @@ def evaluate(
     else:
         records, found, thresholds, place = examined(truth, predictions, run, **typed)
         of_run = place if place and (place / "settings.json").is_file() else None
-        source, calibration = place and str(place), Run(of_run).calibration() if of_run else None
+        source, calibration = str(place) if place else None, Run(of_run).calibration() if of_run else None
     tell(predictions, found.notes)
     options: dict[str, Any] = {"thresholds": thresholds, "calibration": calibration, "bootstrap": bootstrap}
     scores = metrics.evaluate(records, found, **options)
