@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -80,8 +80,7 @@ def evaluate(
         of_run = place if place and (place / "settings.json").is_file() else None
         source, calibration = str(place) if place else None, Run(of_run).calibration() if of_run else None
     tell(predictions, found.notes)
-    options: dict[str, Any] = {"thresholds": thresholds, "calibration": calibration, "bootstrap": bootstrap}
-    scores = metrics.evaluate(records, found, **options)
+    scores = metrics.evaluate(records, found, thresholds=thresholds, calibration=calibration, bootstrap=bootstrap)
     if by:
         statistic = metrics.Measures(records, found, scores["thresholds"]).means
         scores["subgroups"] = by_group(by, records, statistic, bootstrap, boxes=True)
