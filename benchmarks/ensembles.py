@@ -5,7 +5,7 @@
 
 All seeds have the parts of the first, and are trained on the quick phantom. Every answer is called by thresholds chosen
 on validation, and is compared with the first seed alone, resampled by patient. Times are of the models, on films that
-are read before, in turns; the median of the rounds, as is that of the time of the first seed alone.
+are read before, in turns: the median of the rounds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any
 
 TOP = Path(__file__).parents[1]
 RESAMPLES, ROUNDS, BATCH, FILMS = 2000, 7, 8, 64
-IOUS = (0.4, 0.5, 0.6, 0.7)
 
 
 def prices(ways: dict[str, Any], records: list[Any]) -> dict[str, dict[str, float]]:
@@ -57,12 +56,8 @@ def measure(data: Any, chosen: Any, seeds: list[int], place: Path) -> dict[str, 
     from chestlib.train import Run, points_together, said_together, train_stage
 
     split = splits.default(data.train, data.test, seeds[0])
-    runs = [
-        train_stage(
-            data, Run(place / f"seed-{seed}"), replace(chosen, seed=seed), split=split, resamples=RESAMPLES, resume=True
-        )
-        for seed in seeds
-    ]
+    options: dict[str, Any] = {"split": split, "resamples": RESAMPLES, "resume": True}
+    runs = [train_stage(data, Run(place / f"seed-{seed}"), replace(chosen, seed=seed), **options) for seed in seeds]
     ways = {"alone": (runs[:1], False), "mirror image": (runs[:1], True), "two": (runs[:2], False)}
     ways |= {"three": (runs[:3], False), "two, mirror images": (runs[:2], True)}
     said = {name: said_together(of, "test", flip) for name, (of, flip) in ways.items()}
@@ -72,15 +67,15 @@ def measure(data: Any, chosen: Any, seeds: list[int], place: Path) -> dict[str, 
         pair = thresholds["alone"], thresholds[name]
         gain = metrics.compare(split.test, said["alone"], found, thresholds=pair, resamples=RESAMPLES)["differences"]
         between = metrics.detection_intervals(split.test, found, thresholds[name], RESAMPLES)
-        figures = {key: {"value": gain[key]["b"], "interval": between[key]} for key in gain}
-        rows[name] = {**figures, "gain over alone": gain, "price": cost[name]}
+        rows[name] = {key: {"value": gain[key]["b"], "interval": between[key]} for key in gain}
+        rows[name] |= {"gain over alone": gain, "price": cost[name]}
     val, called = [said_together([run], "val") for run in runs], [str(run.path) for run in runs]
-    by_iou = {str(iou): metrics.coco_scores(split.val, metrics.fuse_all(val, called, iou))["AP50"] for iou in IOUS}
+    ious = {iou: metrics.fuse_all(val, called, iou) for iou in (0.4, 0.5, 0.6, 0.7)}
     return {
         "command": "python benchmarks/ensembles.py", "device": devices.name(), "data": data.root.name,
         "synthetic": data.synthetic, "split": split.name, "seeds": seeds, "val": len(split.val),
         "test": len(split.test), "resamples": RESAMPLES, "reading": cost["reading"], "ways": rows,
-        "AP50 of all on val by overlap": by_iou,
+        "AP50 of all on val by overlap": {f"{iou}": metrics.coco_scores(split.val, f)["AP50"] for iou, f in ious.items()},
         "seconds_training": [run.read("test")["seconds_training"] for run in runs],
     }  # fmt: skip
 
@@ -88,11 +83,11 @@ def measure(data: Any, chosen: Any, seeds: list[int], place: Path) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs=3, default=[0, 1, 2])
-    seeds = parser.parse_args().seeds
+    chosen = parser.parse_args()
     from chestlib import course, settings
 
     quick = settings.profile("quick")
-    result = measure(course.phantom(quick), quick.detector, seeds, TOP / "runs" / "ensembles")
+    result = measure(course.phantom(quick), quick.detector, chosen.seeds, TOP / "runs" / "ensembles")
     (TOP / "figures" / "ensembles.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"{'':<22}{'AP50':>8}{'gain (95 %)':>28}{'times alone':>14}")
     for name, row in result["ways"].items():
