@@ -75,7 +75,7 @@ def measure(data: Any, chosen: Any, seeds: list[int], place: Path) -> dict[str, 
         "command": "python benchmarks/ensembles.py", "device": devices.name(), "data": data.root.name,
         "synthetic": data.synthetic, "split": split.name, "seeds": seeds, "val": len(split.val),
         "test": len(split.test), "resamples": RESAMPLES, "reading": cost["reading"], "ways": rows,
-        "AP50 of all on val by overlap": {f"{iou}": metrics.coco_scores(split.val, f)["AP50"] for iou, f in ious.items()},
+        "AP50 of all on val by overlap": {i: metrics.coco_scores(split.val, said)["AP50"] for i, said in ious.items()},
         "seconds_training": [run.read("test")["seconds_training"] for run in runs],
     }  # fmt: skip
 
