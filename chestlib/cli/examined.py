@@ -107,12 +107,17 @@ def fused(
     findings: Sequence[str] | None = None,
     **options: Any,
 ) -> tuple[list[Record], Found, dict[str, float] | None, str | None, Calibration | None]:
-    """Read what several sets of predictions say of one truth, and fuse it.
+    """Read what several sets of predictions say of one truth, and fuse it; one without mirror images stays as it is.
 
     Thresholds and map of scores are chosen on what runs say of their validation part together. Fused scores of other
     predictions have a scale that no threshold of theirs was chosen on: those of `run` are used, if there is one.
     """
     first, found = several[0], Found()
+    if len(several) == 1 and not flip:
+        records, said, thresholds, source = examined(truth, first, run, findings, **options)
+        tell(first, said.notes)
+        of_run = Run(source) if source and (source / "settings.json").is_file() else None
+        return records, said, thresholds, str(source) if source else None, of_run.calibration() if of_run else None
     other = [path for path in several if not (path / "settings.json").is_file()]
     if flip and other:
         raise ChestlibError(f"{other[0]}: no run, so what it would say of mirror images is not known; leave --flip out")

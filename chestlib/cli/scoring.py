@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from chestlib.cli.options import (
 )
 from chestlib.console import tell
 from chestlib.errors import ChestlibError
+
+if TYPE_CHECKING:
+    from chestlib.cli.examined import Classified
 
 TruthArgument = Annotated[
     list[Path], typer.Argument(help="A data folder (or several): its test part; or one annotation file.")
@@ -52,34 +55,16 @@ def evaluate(
     scored at its own threshold. What is fused is called by thresholds chosen on the validation part, if all are RUNs.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import by_group, classified, examined, fused, scored, worth
-    from chestlib.train import Run
+    from chestlib.cli.examined import by_group, classified, fused
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
         if fuse or flip:
             raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes to fuse; leave --fuse and --flip out")
-        scores = scored(said, bootstrap)
-        if by:
-            scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
-        if as_json:
-            show(scores)
-        else:
-            rows = scores["scores"].items()
-            print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
-            print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
-            print(worth(scores["decisions"]))
-            if by:
-                print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
+        _evaluate_stage_1(said, predictions, bootstrap, by, as_json)
         return
     several = [predictions, *(fuse or ())]
-    if fuse or flip:
-        records, found, thresholds, source, calibration = fused(truth, several, run, flip, **typed)
-    else:
-        records, found, thresholds, place = examined(truth, predictions, run, **typed)
-        of_run = place if place and (place / "settings.json").is_file() else None
-        source, calibration = str(place) if place else None, Run(of_run).calibration() if of_run else None
-    tell(predictions, found.notes)
+    records, found, thresholds, source, calibration = fused(truth, several, run, flip, **typed)
     scores = metrics.evaluate(records, found, thresholds=thresholds, calibration=calibration, bootstrap=bootstrap)
     if by:
         statistic = metrics.Measures(records, found, scores["thresholds"]).means
@@ -98,6 +83,24 @@ def evaluate(
             print(f"fused, where boxes overlap by more than {metrics.FUSED}: {', '.join(map(str, several))}{mirrored}")
         if by:
             print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
+
+
+def _evaluate_stage_1(said: Classified, run: Path, bootstrap: int, by: Path | None, as_json: bool) -> None:
+    from chestlib import metrics
+    from chestlib.cli.examined import by_group, scored, worth
+
+    scores = scored(said, bootstrap)
+    if by:
+        scores["subgroups"] = by_group(by, said.records, said.statistic(), bootstrap, boxes=False)
+    if as_json:
+        show(scores)
+        return
+    rows = scores["scores"].items()
+    print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
+    print(f"called from {scores['threshold']:.3f} on, chosen by {run}; {scores['n_images']} images")
+    print(worth(scores["decisions"]))
+    if by:
+        print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))
 
 
 @app.command()
