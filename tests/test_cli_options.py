@@ -50,9 +50,14 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
        {"settings": replace(getattr(FULL, stage), seed=7, batch_size=3), "resume": True, "devices": 2, "num_nodes": 3,
         "resamples": FULL.resamples, "run": Path("run"), **OPENED})
       for stage in ("classifier", "detector")),
+    ("train with another's parts", ["detector", "DATA", "--run", "run", "--split-of", "detector"],
+     ["data.splits.Split.from_json"], {"state": {"name": "another's"}}),
     ("evaluate", ["DATA", "said.json", "--bootstrap", "7", "--json", "--run", "detector"],
      ["cli.examined.open_data", "metrics.evaluate"],
      {"bootstrap": 7, "thresholds": dict.fromkeys(FINDINGS, 0.25), "findings": FINDINGS}),
+    ("evaluate fused", ["DATA", "detector", "--fuse", "other", "--fuse", "third", "--flip"],
+     ["cli.examined.fused"],
+     {"several": [Path("detector"), Path("other"), Path("third")], "flip": True, "run": None}),
     ("evaluate own", ["DATA", "said.json", *TYPED],
      ["cli.examined.open_data", "metrics.evaluate"], {"thresholds": None, **OPENED}),
     ("evaluate by", ["DATA", "said.json", "--by", "groups.csv", "--bootstrap", "7"],
@@ -66,10 +71,10 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      ["cli.examined.open_data", "cli.examined.compare"], {"resamples": 2000, **OPENED}),
     ("view", ["DATA", "--out", "page.html", "--first", "3", *TYPED],
      ["data.open_data", "viewer.BoxViewer.to_html"], {"path": Path("page.html"), "self": 3, **OPENED}),
-    ("predict", [*RUNS, "--cascade", "--overlays", "--dask", "2"],
+    ("predict", [*RUNS, "--detector", "other", "--cascade", "--flip", "--overlays", "--dask", "2"],
      ["prediction.choice.TwoStage", "prediction.predict"],
-     {"cascade": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
-      "classifier_run": Path("classifier"), "detector_run": Path("detector")}),
+     {"cascade": True, "flip": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
+      "classifier_run": Path("classifier"), "detector_run": [Path("detector"), Path("other")]}),
     ("report", ["--data", "DATA", "--profile", "full", "--out", "out"], ["report.build"],
      {"profile": "full", "out": Path("out"), "data": "DATA"}),
 ]  # fmt: skip
@@ -83,13 +88,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course, "notebooks", lambda: [])
     Path("film.png").touch()
     Path("said.json").write_text("{}")
-    for kind in ("classifier", "detector"):
-        Path(kind, "checkpoints").mkdir(parents=True)
-        Path(kind, "checkpoints", "best.safetensors").touch()
+    for folder in ("classifier", "detector", "other"):
+        kind = folder.replace("other", "detector")
+        Path(folder, "checkpoints").mkdir(parents=True)
+        Path(folder, "checkpoints", "best.safetensors").touch()
         about = {"kind": kind, "identity": {}, "settings": settings.to_json(getattr(FULL, kind))}
-        Path(kind, "settings.json").write_text(json.dumps(about))
+        Path(folder, "settings.json").write_text(json.dumps(about))
         thresholds = {"thresholds": dict.fromkeys(FINDINGS, 0.25)}
-        Path(kind, "operating_point.json").write_text(json.dumps(thresholds))
+        Path(folder, "operating_point.json").write_text(json.dumps(thresholds))
+        Path(folder, "split.json").write_text('{"name": "another\'s"}')
     Path("own.txt").write_text("\n".join(OWN))
 
 
@@ -108,6 +115,7 @@ def test_every_option_reaches_the_package(
         def note(*args: Any, **options: Any) -> Any:
             for key, value in inspect.signature(real).bind(*args, **options).arguments.items():
                 value = value.path if isinstance(value, Run) else len(value) if isinstance(value, BoxViewer) else value
+                value = [one.path for one in value] if key == "detector_run" else value
                 told.update(value if key == "trainer_options" else {key: value})
             if target == called[-1]:
                 raise ChestlibError("noted")

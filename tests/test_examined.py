@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from chestlib import cli, metrics
-from chestlib.cli.examined import compared, examined
+from chestlib.cli.examined import compared, examined, fused
 from chestlib.data import DataFolder, open_data, splits
 from chestlib.errors import ChestlibError
 
@@ -98,6 +99,27 @@ def test_two_are_compared_on_the_same_images_alone(place: Path) -> None:
     assert "the patient of 3 of 3 images is unknown" in result.stderr
 
 
+def test_files_are_fused_on_the_same_images_and_called_from_one_half_on(place: Path) -> None:
+    part(place, "test", {3: "Scar", 7: "Plate"})
+    truth, out = place / "test.json", place / "out"
+    a, short = results_of(truth, place, "a.json"), results_of(truth, place, "short.json", first=1)
+    out.mkdir()
+    (out / "about.json").write_text(json.dumps({"finding_thresholds": {"Scar": 0.01, "Plate": 0.01}}))
+    boxes = [{"finding": "Scar", "box": [2, 3, 12, 28], "score": 0.3}]
+    rows = [{"file": f"test{i}.png", "detections": boxes, "error": None} for i in range(3)]
+    (out / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = CliRunner().invoke(cli.app, ["evaluate", str(truth), str(out), "--fuse", str(a), "--json"])
+    scores = json.loads(result.stdout)
+    assert scores["thresholds"] == {"Scar": 0.5, "Plate": 0.5} and scores["thresholds_of"] is None
+    _, found, *_ = fused(truth, [out, a], None, False)
+    assert found["test0.png"].to_list() == [{"finding": "Scar", "box": [2, 3, 12, 24.25], "score": 0.6}]
+    assert "fused, where" in CliRunner().invoke(cli.app, ["evaluate", str(truth), str(out), "--fuse", str(a)]).output
+    with pytest.raises(ChestlibError, match=r"^test0\.png: predicted by .*a\.json and not by .*short\.json"):
+        fused(truth, [a, short], None, False)
+    with pytest.raises(ChestlibError, match=r"a\.json: no run, so .* leave --flip out"):
+        fused(truth, [a], None, True)
+
+
 def test_two_runs_are_compared_if_they_are_of_a_kind(small: DataFolder, watched_runs: dict) -> None:
     one, two = (watched_runs[kind][0].path for kind in ("classifier", "detector"))
     said = compared(small.root, one, one, 20)
@@ -108,8 +130,9 @@ def test_two_runs_are_compared_if_they_are_of_a_kind(small: DataFolder, watched_
     for pair in ((one, two), (two, one)):
         with pytest.raises(ChestlibError, match=r"classifier: a run of stage 1, the other is not; compare two of a"):
             compared(small.root, *pair, 20)
-    result = CliRunner().invoke(cli.app, ["evaluate", str(small.root), str(one), "--coco", "results.json"])
-    assert "a run of stage 1 has no boxes; leave --coco results.json out" in str(result.exception)
+    for typed in ([one, "--flip"], [one, "--fuse", two], [two, "--fuse", one], [one, "--coco", "results.json"]):
+        result = CliRunner().invoke(cli.app, ["evaluate", str(small.root), *map(str, typed)])
+        assert re.search("classifier.* (has no boxes; leave|expected a detector run)", str(result.exception)), typed
 
 
 def test_a_run_that_finds_something_else_is_told(place: Path, watched_runs: dict) -> None:

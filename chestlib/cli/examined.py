@@ -17,19 +17,21 @@ from chestlib.errors import ChestlibError
 from chestlib.files import plain, read_json
 from chestlib.findings import FINDINGS
 from chestlib.metrics import (
+    Calibration,
     Found,
     binary_intervals,
     binary_scores,
     compare,
     compare_binary,
     decisions,
+    fuse_all,
     noted_thresholds,
     read_groups,
     read_predictions,
     subgroup_scores,
     weighted_scores,
 )
-from chestlib.train import Run, scored_records
+from chestlib.train import Run, points_together, said_together, scored_records
 
 Examined = tuple[list[Record], Found, "dict[str, float] | None", "Path | None"]
 """Records, predictions, thresholds of the findings, and whose they are."""
@@ -95,6 +97,48 @@ def examined(
     if told:
         tell(data.root, (note for note in data.notes if "was found below" not in note))
     return records, found, thresholds or None, source
+
+
+def fused(
+    truth: Path | Sequence[Path],
+    several: Sequence[Path],
+    run: Path | None,
+    flip: bool,
+    findings: Sequence[str] | None = None,
+    **options: Any,
+) -> tuple[list[Record], Found, dict[str, float] | None, str | None, Calibration | None]:
+    """Read what several sets of predictions say of one truth, and fuse it; one without mirror images stays as it is.
+
+    Thresholds and map of scores are chosen on what runs say of their validation part together. Fused scores of other
+    predictions have a scale that no threshold of theirs was chosen on: those of `run` are used, if there is one.
+    """
+    first, found = several[0], Found()
+    if len(several) == 1 and not flip:
+        records, said, thresholds, source = examined(truth, first, run, findings, **options)
+        tell(first, said.notes)
+        of_run = Run(source) if source and (source / "settings.json").is_file() else None
+        return records, said, thresholds, str(source) if source else None, of_run.calibration() if of_run else None
+    other = [path for path in several if not (path / "settings.json").is_file()]
+    if flip and other:
+        raise ChestlibError(f"{other[0]}: no run, so what it would say of mirror images is not known; leave --flip out")
+    records, said, *_ = examined(truth, first, None if other else run, findings, **options)
+    if not other:
+        runs = [Run(path) for path in several]
+        found.update(said_together(runs, "test", flip))
+        points = points_together(runs, flip)
+        called = " + ".join(map(str, several))
+        calibration = Calibration.from_json(points["calibration"]) if points["calibration"] else None
+        return records, found, points["thresholds"], called, calibration
+    answers = [said]
+    for path in several[1:]:
+        others, said, *_ = examined(truth, path, None, findings, told=False, **options)
+        _require_one_truth(first, path, records, others)
+        answers.append(said)
+    for path, one in zip(several, answers, strict=True):
+        tell(path, one.notes)
+    found.update(fuse_all(answers, list(map(str, several))))
+    thresholds = Run(run).require("detector").finding_thresholds() if run else None
+    return records, found, thresholds, str(run) if run else None, None
 
 
 def _all(truth: Path | Sequence[Path]) -> list[Path]:

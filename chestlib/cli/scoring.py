@@ -34,6 +34,11 @@ def evaluate(
     truth: TruthArgument,
     predictions: Annotated[Path, typer.Argument(help="A RUN, `predict`'s OUT, or results of this or another tool.")],
     run: Annotated[Path | None, typer.Option(help="Run folder of stage 2 whose thresholds are used.")] = None,
+    fuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="B", help="Predictions of the same images, fused with those before; may be repeated."),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Fuse what RUN says of the mirror images, too.")] = False,
     as_json: JsonOption = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples, by patient, for 95 % intervals; 0: none.")] = 0,
     by: Annotated[
@@ -50,45 +55,42 @@ def evaluate(
     """Score detections. `chestlib evaluate data/phantom/test.json predictions.json --json`.
 
     COCO results, and those of ultralytics, mmdetection and torchvision, are read as they are. A RUN of stage 1 is
-    scored at its own threshold.
+    scored at its own threshold. What is fused is called by thresholds chosen on the validation part, if all are RUNs.
     """
     from chestlib import metrics
-    from chestlib.cli.examined import by_group, classified, examined
-    from chestlib.train import Run
+    from chestlib.cli.examined import by_group, classified, fused
 
     typed = understood(findings, others, mapping, frame)
     if said := classified(truth, predictions, **typed):
-        if coco:
-            raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes; leave --coco {coco} out")
+        if fuse or flip or coco:
+            raise ChestlibError(f"{predictions}: a run of stage 1 has no boxes; leave --fuse, --flip and --coco out")
         _evaluate_stage_1(said, predictions, by, bootstrap, as_json)
         return
-    records, found, thresholds, source = examined(truth, predictions, run, **typed)
-    tell(predictions, found.notes)
+    several = [predictions, *(fuse or ())]
+    records, found, thresholds, source, calibration = fused(truth, several, run, flip, **typed)
     if coco:
         metrics.write_coco(coco, records, found)
-    of_run = source if source and (source / "settings.json").is_file() else None
-    scores = metrics.evaluate(
-        records,
-        found,
-        thresholds=thresholds,
-        calibration=Run(of_run).calibration() if of_run else None,
-        bootstrap=bootstrap,
-    )
+    scores = metrics.evaluate(records, found, thresholds=thresholds, calibration=calibration, bootstrap=bootstrap)
     if by:
         statistic = metrics.Measures(records, found, scores["thresholds"]).means
         scores["subgroups"] = by_group(by, records, statistic, bootstrap, boxes=True)
-    scores["thresholds_of"] = str(source) if source else None
+    scores["thresholds_of"] = source
+    if fuse or flip:
+        scores["fused"] = {"of": list(map(str, several)), "flip": flip, "iou": metrics.FUSED}
     if absent := scores["without_prediction"]:
         tell(predictions, [f"nothing on {len(absent)} images (as {absent[0]}); they count as no detections"])
     if as_json:
         show(scores)
     else:
         print(metrics.table(scores))
+        if fuse or flip:
+            mirrored = ", each with its answers to mirror images" if flip else ""
+            print(f"fused, where boxes overlap by more than {metrics.FUSED}: {', '.join(map(str, several))}{mirrored}")
         if by:
             print("\n" + metrics.grouped(scores["subgroups"], ("AP50", "froc_average", "macro_f1")))
 
 
-def _evaluate_stage_1(said: Classified, predictions: Path, by: Path | None, bootstrap: int, as_json: bool) -> None:
+def _evaluate_stage_1(said: Classified, run: Path, by: Path | None, bootstrap: int, as_json: bool) -> None:
     from chestlib import metrics
     from chestlib.cli.examined import by_group, scored, worth
 
@@ -100,7 +102,7 @@ def _evaluate_stage_1(said: Classified, predictions: Path, by: Path | None, boot
         return
     rows = scores["scores"].items()
     print("\n".join(f"{name:<18}{figure(value, scores['intervals'].get(name))}" for name, value in rows))
-    print(f"called from {scores['threshold']:.3f} on, chosen by {predictions}; {scores['n_images']} images")
+    print(f"called from {scores['threshold']:.3f} on, chosen by {run}; {scores['n_images']} images")
     print(worth(scores["decisions"]))
     if by:
         print("\n" + metrics.grouped(scores["subgroups"], ("recall", "specificity", "auroc"), boxes=False))

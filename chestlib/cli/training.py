@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,6 +76,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     seed: SeedOption = 0,
     sets: SetOption = None,
+    split_of: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Take the parts of that run, so that both can be fused.")
+    ] = None,
     devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes on a CPU, that share the training.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that do, with the same command on each.")] = 1,
     findings: FindingsOption = None,
@@ -94,7 +98,10 @@ def train(
     (chosen,) = settings.change(sets or [], replace(getattr(plan, stage.value), seed=seed))
     data = open_data(folders, **understood(findings, others, mapping, frame))
     boxes = stage is Stage.detector
-    split = splits.default(data.train, data.test, chosen.seed).known(boxes)
+    if split_of:
+        split = splits.Split.from_json(package.Run(split_of).read("split"), data.train, data.test)
+    else:
+        split = splits.default(data.train, data.test, chosen.seed).known(boxes)
     tell(data.root, [*data.notes, *splits.doubts(split, boxes)])
     with bar(f"training {stage.value}") as progress:
         if stage is Stage.classifier and own.tuned_file.is_file():

@@ -35,13 +35,20 @@ def predict(
         list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG, DICOM files, or folders of them.")
     ],
     detector: Annotated[
-        Path | None, typer.Option(help="Run folder of stage 2; without a run the model that ships answers.")
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run folder of stage 2; without a run the model that ships answers. Of several the answers are fused.",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; without it the answers are printed.")] = None,
     classifier: Annotated[
         Path | None, typer.Option(help="Run folder of stage 1; without it stage 2 works alone.")
     ] = None,
     cascade: Annotated[bool, typer.Option("--cascade", help="Stage 2 only where stage 1 says diseased.")] = False,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Stage 2 sees the mirror image, too; it takes twice the time.")
+    ] = False,
     overlays: Annotated[bool, typer.Option("--overlays", help="Draw a picture for each film, too.")] = False,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS|N", help="Spread over a Dask cluster, or over N workers here.")
@@ -58,12 +65,12 @@ def predict(
     next(images.find(paths))
     if not out and (overlays or dask):
         raise ChestlibError("--overlays and --dask write files; name a folder for them with --out")
-    for run, kind in ((classifier, "classifier"), (detector, "detector")):
-        if run:
-            Run(run).require(kind, checkpoint=True)
+    named = [(classifier, "classifier")] if classifier else []
+    for run, kind in (*named, *((run, "detector") for run in detector or ())):
+        Run(run).require(kind, checkpoint=True)
     from chestlib import prediction
 
-    model = prediction.predictor(classifier, detector, cascade)
+    model = prediction.predictor(classifier, detector, cascade, flip)
     tell("chestlib", model.told())
     if not out:
         _print(prediction.ask(paths, model), model.threshold, model.thresholds)

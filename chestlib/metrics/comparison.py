@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from chestlib.data import patient_groups
-from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.metrics.binary import checked, weighted_scores
 from chestlib.metrics.evaluation import counts_of
@@ -22,7 +21,7 @@ from chestlib.metrics.intervals import Clusters, interval, mean_present, resampl
 from chestlib.metrics.matching import Predictions, Truth, names_of
 from chestlib.metrics.measures import MAIN, NAMES, Measures
 from chestlib.metrics.presence import DEFAULT_THRESHOLD
-from chestlib.metrics.sound import require_sound
+from chestlib.metrics.sound import require_same_images, require_sound
 from chestlib.metrics.tables import FEW_SIGN, FEW_TOLD, number
 
 Thresholds = Mapping[str, float] | None
@@ -66,11 +65,7 @@ def compare(
     """
     for said in (a, b):
         require_sound(truth, said)
-    if odd := sorted(a.keys() ^ b.keys()):
-        who, other = called if odd[0] in a else called[::-1]
-        raise ChestlibError(
-            f"{odd[0]}: predicted by {who} and not by {other} ({len(odd)} such images); compare on the same images"
-        )
+    require_same_images(a, b, called)
     names = names_of(truth)
     default = {name: DEFAULT_THRESHOLD for name in names}
     pair = [Measures(truth, said, default | dict(own or {})) for said, own in zip((a, b), thresholds, strict=True)]

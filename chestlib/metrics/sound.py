@@ -31,3 +31,12 @@ def require_sound(truth: Truth, predictions: Predictions) -> None:
         raise ChestlibError(f"{name}: true box {box} is empty, swapped or not finite; mend the annotation file")
     if unknown := sorted(predictions.keys() - files):
         raise ChestlibError(f"{unknown[0]}: predicted, but not in the truth ({len(unknown)} such images)")
+
+
+def require_same_images(a: Predictions, b: Predictions, called: tuple[str, str]) -> None:
+    """Refuse two sets of predictions of which one is silent on an image that the other predicts."""
+    if odd := sorted(a.keys() ^ b.keys()):
+        who, other = called if odd[0] in a else called[::-1]
+        raise ChestlibError(
+            f"{odd[0]}: predicted by {who} and not by {other} ({len(odd)} such images); predict the same images by both"
+        )

@@ -203,7 +203,7 @@ def _same(out: Path, about: dict[str, Any]) -> None:
 
 def same_models(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Tell whether two `about` mean the same answers; where the runs lie does not matter."""
-    keys = ("chestlib", "weights_sha256", "disease_threshold", "finding_thresholds", "cascade")
+    keys = ("chestlib", "weights_sha256", "disease_threshold", "finding_thresholds", "cascade", "flip")
     return [one.get(key) for key in keys] == [other.get(key) for key in keys]
 
 

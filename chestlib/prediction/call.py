@@ -19,8 +19,8 @@ Given = Place | np.ndarray
 
 
 def predict(
-    images: Given | Iterable[Given], *, classifier: Place | None = None, detector: Place | None = None,
-    cascade: bool = False,
+    images: Given | Iterable[Given], *, classifier: Place | None = None,
+    detector: Place | Sequence[Place] | None = None, cascade: bool = False, flip: bool = False,
 ) -> list[Prediction]:  # fmt: skip
     """Say of chest X-rays whether there is disease, and what and where; not for clinical use.
 
@@ -30,9 +30,12 @@ def predict(
         Image files and folders of them; or grey arrays (H, W) or (1, H, W) in [0, 1].
     classifier, detector : path, optional
         Runs of stage 1 and stage 2; with neither, the model that ships with chestlib answers, and one line on standard
-        error says what it is and what it reached on real films.
+        error says what it is and what it reached on real films. Several of stage 2, of the same data and parts, answer
+        together, by weighted box fusion.
     cascade : bool
         Stage 2 only where stage 1 says diseased.
+    flip : bool
+        Stage 2 sees the mirror image, too, and both answers are fused.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def predict(
         raise ChestlibError(
             "images: expected files and folders, or arrays, at least one; got " + ("both" if given else "none")
         )
-    model = predictor(classifier, detector, cascade)
+    model = predictor(classifier, detector, cascade, flip)
     tell("chestlib", model.told())
     if paths:
         return list(ask(paths, model))

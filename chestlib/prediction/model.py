@@ -17,22 +17,22 @@ from chestlib.data import images
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import sha256
+from chestlib.metrics import fuse
 from chestlib.prediction.answers import Prediction
-from chestlib.train import Classifier, Run, classifier, detector, load_classifier, load_detector
+from chestlib.train import Classifier, Run, classifier, detector, load_classifier, load_detector, points_together
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
     """A radiograph as the models are shown it; its full size is let go of.
 
-    `stage1` (None where there is no such stage) and `stage2` are (S, S) uint8; width and height are the original's.
+    `shown` are (S, S) uint8 by their side S; width and height are the original's.
     """
 
     file: str
     width: int
     height: int
-    stage1: np.ndarray | None
-    stage2: np.ndarray
+    shown: dict[int, np.ndarray]
     bytes: int = 0
     mtime_ns: int = 0
 
@@ -50,10 +50,11 @@ class Predictor(ABC):
     """What is asked about films: it shrinks them, and answers for as many at once as it is given."""
 
     cascade = False
+    flip = False
     threshold: float | None = None
     thresholds: dict[str, float]
-    sides: tuple[int | None, int]
-    """Pixels a side of what stage 1 and stage 2 are shown; None where there is no such stage."""
+    sides: frozenset[int]
+    """Pixels a side of what the models are shown."""
 
     @abstractmethod
     def models(self) -> dict[str, Any]:
@@ -75,6 +76,7 @@ class Predictor(ABC):
             "disease_threshold": self.threshold,
             "finding_thresholds": self.thresholds,
             "cascade": self.cascade,
+            **({"flip": True} if self.flip else {}),
         }
 
     def __call__(self, pictures: Sequence[np.ndarray], names: Sequence[str]) -> list[Prediction]:
@@ -98,41 +100,53 @@ class Predictor(ABC):
         return [next(said) if isinstance(film, Film) else film for film in films]
 
     def _film(self, name: str, picture: np.ndarray, size: int = 0, mtime_ns: int = 0) -> Film:
-        first, second = self.sides
-        stage1 = images.square(picture, first) if first else None
-        stage2 = images.square(picture, second)
-        return Film(name, picture.shape[2], picture.shape[1], stage1, stage2, size, mtime_ns)
+        shown = {side: images.square(picture, side) for side in self.sides}
+        return Film(name, picture.shape[2], picture.shape[1], shown, size, mtime_ns)
 
 
 class TwoStage(Predictor):
-    """The two-stage predictor of two runs.
+    """The two-stage predictor of two runs, or of one of stage 1 and several of stage 2.
 
     Parameters
     ----------
     classifier_run, detector_run : Run
         Finished trainings. Without the first, stage 2 works alone, as where no normal film was there to learn from.
+        Several of stage 2, of the same data and parts, answer together, by weighted box fusion.
     cascade : bool
         Run stage 2 only where stage 1 says diseased: cheaper, and what stage 1 misses is lost.
+    flip : bool
+        Show stage 2 the film's mirror image, too, and fuse both answers: better, at twice the price of stage 2.
+
+    Raises
+    ------
+    ChestlibError
+        If a run cannot be used, or not together with the others; see :func:`chestlib.train.said_together`.
     """
 
-    def __init__(self, classifier_run: Run | None, detector_run: Run, cascade: bool = False) -> None:
+    def __init__(
+        self, classifier_run: Run | None, detector_run: Run | Sequence[Run], cascade: bool = False, flip: bool = False
+    ) -> None:
         if cascade and not classifier_run:
             raise ChestlibError("a cascade needs stage 1; give --classifier, or leave --cascade out")
+        several = [detector_run] if isinstance(detector_run, Run) else list(detector_run)
         self.runs = {"classifier": classifier_run} if classifier_run else {}
-        self.runs["detector"] = detector_run
+        self.runs |= {f"detector {i}" if i > 1 else "detector": run for i, run in enumerate(several, start=1)}
+        points = points_together(several, flip) if len(several) > 1 or flip else None
         self.classifier: Classifier | None = None
         if classifier_run:
             self.classifier, self.threshold = load_classifier(classifier_run)
-        self.detector, self.thresholds = load_detector(detector_run)
-        self.cascade = cascade
-        first = self.classifier.settings.image_size if self.classifier else None
-        self.sides = first, self.detector.settings.image_size
+        loaded = [load_detector(run) for run in several]
+        self.detectors = [module for module, _ in loaded]
+        self.thresholds = points["thresholds"] if points else loaded[0][1]
+        self.cascade, self.flip = cascade, flip
+        models = [*filter(None, [self.classifier]), *self.detectors]
+        self.sides = frozenset(module.settings.image_size for module in models)
         self.device = devices.device()
-        for module in filter(None, (self.classifier, self.detector)):
+        for module in models:
             module.to(self.device)
 
     def models(self) -> dict[str, Any]:
-        """Say it of both runs."""
+        """Say it of all runs."""
         return {
             "models": {kind: str(run.path) for kind, run in self.runs.items()},
             "weights_sha256": {kind: sha256(run.best) for kind, run in self.runs.items()},
@@ -146,16 +160,23 @@ class TwoStage(Predictor):
         look = [i for i in range(len(films)) if present[i] or not self.cascade]
         found: dict[int, Detections] = {}
         if look:
-            batch = stack([films[i].stage2 for i in look], self.device)
-            sizes = [(films[i].width, films[i].height) for i in look]
-            found = dict(zip(look, detector.detect(self.detector, list(batch), sizes), strict=True))
+            found = dict(zip(look, self._found([films[i] for i in look]), strict=True))
         return [film.answered(probability[i], present[i], found.get(i)) for i, film in enumerate(films)]
+
+    def _found(self, films: Sequence[Film]) -> list[Detections]:
+        """Ask each detector of stage 2 of each view, and fuse what they say of a film."""
+        sizes, views = [(film.width, film.height) for film in films], []
+        sides = (False, True) if self.flip else (False,)
+        for module in self.detectors:
+            batch = stack([film.shown[module.settings.image_size] for film in films], self.device)
+            views += [detector.detect(module, list(batch), sizes, mirror) for mirror in sides]
+        return [fuse(said) for said in zip(*views, strict=True)]
 
     def _probabilities(self, films: Sequence[Film]) -> Sequence[Any]:
         """Ask stage 1, if there is one, rounded like those among which the threshold was chosen."""
         if not self.classifier:
             return [None] * len(films)
-        pictures = stack([film.stage1 for film in films if film.stage1 is not None], self.device)
+        pictures = stack([film.shown[self.classifier.settings.image_size] for film in films], self.device)
         return list(classifier.probabilities(self.classifier, pictures).astype(float).round(6).tolist())
 
 

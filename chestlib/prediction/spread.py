@@ -80,7 +80,8 @@ def _answer(made: Made, about: dict[str, Any], films: list[str]) -> list[Predict
     with _ONE_AT_A_TIME:
         model, own = _predictor(made)
     if not same_models(own, about):
-        raise ChestlibError(f"{made[1] or 'chestlib'}: other models or another chestlib on a worker than here")
+        named = ", ".join(made[1]) or "chestlib"
+        raise ChestlibError(f"{named}: other models or another chestlib on a worker than here")
     read = [model.read(film) for film in films]
     with _ONE_AT_A_TIME:
         return model.answer(read)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chestlib.train.module import predicting, warmup_cosine
     from chestlib.train.run import SEARCHED, Run, scored_records
     from chestlib.train.study import ended, failures, tune
+    from chestlib.train.together import points_together, said_together
     from chestlib.train.trainer import fit
     from chestlib.train.workflow import train_stage, versions
 
@@ -29,6 +30,7 @@ _HOME = {
     "module": ("predicting", "warmup_cosine"),
     "run": ("SEARCHED", "Run", "scored_records"),
     "study": ("ended", "failures", "tune"),
+    "together": ("points_together", "said_together"),
     "trainer": ("fit",),
     "workflow": ("train_stage", "versions"),
 }
@@ -39,8 +41,8 @@ _MODULES = ("classifier", "datasets", "detector", "linear")
 __all__ = [
     "SEARCHED", "Classifier", "Detector", "Run", "SimpleCNN", "Target", "XrayDataset", "augmentation", "classifier",
     "collate_boxes", "datasets", "detector", "ended", "failures", "fit", "linear", "load_classifier",
-    "load_detector", "load_weights", "predicting", "repeat_factors", "scale_boxes", "scored_records", "train_stage",
-    "tune", "versions", "warmup_cosine",
+    "load_detector", "load_weights", "points_together", "predicting", "repeat_factors", "said_together", "scale_boxes",
+    "scored_records", "train_stage", "tune", "versions", "warmup_cosine",
 ]  # fmt: skip
 
 

@@ -265,7 +265,9 @@ class Detector(StageModule):
             self.log(f"val_{name}", scores[name] or 0.0, sync_dist=True)
 
 
-def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]]) -> list[Detections]:
+def detect(
+    model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tuple[int, int]], mirror: bool = False
+) -> list[Detections]:
     """Detect, in original pixels; device and precision as :func:`chestlib.train.module.predicting` says.
 
     Parameters
@@ -274,6 +276,8 @@ def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tup
         In [0, 1], resized to the model's size.
     sizes : sequence of (width, height)
         Of the original images, pixels.
+    mirror : bool
+        Show the model the mirror images; what it says of them is mirrored back.
 
     Returns
     -------
@@ -283,7 +287,10 @@ def detect(model: nn.Module, images: Sequence[torch.Tensor], sizes: Sequence[tup
     names = model.settings.findings if isinstance(model, Detector) else FINDINGS
     side = [(image.shape[-1], image.shape[-2]) for image in images]
     with predicting(model, images[0].device) as device:
-        outputs = model([image.to(device) for image in images])
+        outputs = model([(image.flip(-1) if mirror else image).to(device) for image in images])
+    for output, (width, _) in zip(outputs if mirror else (), side, strict=False):
+        x1, y1, x2, y2 = output["boxes"].unbind(1)
+        output["boxes"] = torch.stack([width - x2, y1, width - x1, y2], dim=1)
     return [
         Detections.from_torchvision(output, (size[0] / own[0], size[1] / own[1]), names)
         for output, size, own in zip(outputs, sizes, side, strict=True)

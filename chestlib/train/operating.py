@@ -1,13 +1,19 @@
-"""Stage 1's threshold: as far above the specificity floor as above the mark for recall, each in its standard errors."""
+"""What is chosen on validation: stage 1's threshold, stage 2's of each finding with its map of scores.
+
+Stage 1's is as far above the specificity floor as above the mark for recall, each in its standard errors.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import logit, ndtr
 
 from chestlib import metrics
+from chestlib.data import Record
+from chestlib.detections import Detections
 
 RECALL_MARK = 0.90
 """Recall that an operating point shall keep on new images, where the classifier is good enough for both."""
@@ -53,3 +59,10 @@ def operating_point(truth: np.ndarray, probability: np.ndarray, floor: float) ->
         "threshold": point.threshold, "chosen_on": "val", "floor": floor, "aim": round(aim, 4),
         "sensitivity": point.sensitivity, "specificity": point.specificity,
     }  # fmt: skip
+
+
+def finding_points(truth: Sequence[Record], found: Mapping[str, Detections]) -> dict[str, Any]:
+    """Choose the threshold of each finding, and calibrate scores, on validation."""
+    some = any(len(said) for said in found.values())
+    calibration = metrics.calibrate(truth, found).to_json() if some else None
+    return {"thresholds": metrics.choose_thresholds(truth, found), "calibration": calibration, "chosen_on": "val"}

@@ -6,6 +6,8 @@ checkpoints/       last.ckpt (all that resuming needs), best.safetensors (the we
 metrics.csv        one line an epoch
 predictions.json   what the best checkpoint says of val and test
 operating_point.json   thresholds, chosen on val, and stage 2's map of scores, fitted there
+mirrored.json      as predictions.json, of the films' mirror images; stage 2 alone
+truth.json         boxes of val: thresholds of fused answers are chosen by them; stage 2 alone
 test.json          the scores on test, used once; written last, so a run that has it is finished
 """
 

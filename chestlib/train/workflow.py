@@ -20,12 +20,12 @@ from chestlib.detections import Detections
 from chestlib.errors import ChestlibError, Interrupted
 from chestlib.files import first_process
 from chestlib.settings import ClassifierSettings, DetectorSettings, to_json
-from chestlib.train import classifier, detector
+from chestlib.train import classifier, detector, together
 from chestlib.train.classifier import Classifier
 from chestlib.train.datasets import XrayDataset, collate_boxes, repeat_factors
 from chestlib.train.detector import Detector
 from chestlib.train.load import load_weights
-from chestlib.train.operating import operating_point
+from chestlib.train.operating import finding_points, operating_point
 from chestlib.train.run import Run
 from chestlib.train.trainer import RESUME, fit
 
@@ -52,6 +52,8 @@ class Stage:
         Records and predictions of test, the operating point and options of the bootstrap, to scores (and intervals).
     loader : callable
         Split and settings to further options of :func:`chestlib.train.trainer.fit`.
+    beside : callable
+        Module, split and data sets to what else the run keeps, by the names of its files.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Stage:
     choose: Callable[[Sequence[Record], Any, Any], dict[str, Any]]
     score: Callable[[Sequence[Record], Any, dict[str, Any], int, int], dict[str, Any]]
     loader: Callable[[Split, Any], dict[str, Any]] = lambda split, settings: {}
+    beside: Callable[[Any, Split, dict[str, XrayDataset]], dict[str, Any]] = lambda module, split, parts: {}
 
 
 def train_stage(
@@ -133,6 +136,8 @@ def _score(run: Run, stage: Stage, module: Any, split: Split, parts: dict[str, X
     run.write("predictions", {part: stage.saved(getattr(split, part), said[part]) for part in said})
     point = stage.choose(split.val, said["val"], module.settings)
     run.write("operating_point", point)
+    for name, value in stage.beside(module, split, parts).items():
+        run.write(name, value)
     scores = stage.score(split.test, said["test"], point, resamples, module.settings.seed)
     run.write("test", {"images": len(split.test), "seconds_training": round(module.seconds, 1), **scores})
 
@@ -233,13 +238,13 @@ def _score_classifier(
 # --- stage 2 ---
 
 
-def _detect(module: Detector, dataset: XrayDataset, batch: int = 8) -> dict[str, Detections]:
+def _detect(module: Detector, dataset: XrayDataset, mirror: bool = False, batch: int = 8) -> dict[str, Detections]:
     found: dict[str, Detections] = {}
     for at in range(0, len(dataset), batch):
         records = dataset.records[at : at + batch]
         pictures = [dataset.image(at + i) for i in range(len(records))]
         sizes = dataset.pixels.sizes[at : at + batch]
-        for record, detections in zip(records, detector.detect(module, pictures, sizes), strict=True):
+        for record, detections in zip(records, detector.detect(module, pictures, sizes, mirror), strict=True):
             # As predictions.json rounds them, so that who scores that file gets the run's figures.
             found[record.file_name] = Detections.from_list(detections.to_list(), detections.names)
     return found
@@ -253,11 +258,14 @@ def _score_detector(
     return {"scores": metrics.evaluate(records, found, **options, bootstrap=resamples, seed=seed)}
 
 
-def _point(records: Sequence[Record], found: dict[str, Detections]) -> dict[str, Any]:
-    """Choose thresholds and calibrate scores, on val."""
-    some = any(len(said) for said in found.values())
-    calibration = metrics.calibrate(records, found).to_json() if some else None
-    return {"thresholds": metrics.choose_thresholds(records, found), "calibration": calibration, "chosen_on": "val"}
+def _listed(found: dict[str, Detections]) -> dict[str, Any]:
+    return {name: detections.to_list() for name, detections in found.items()}
+
+
+def _for_fusion(module: Detector, split: Split, parts: dict[str, XrayDataset]) -> dict[str, Any]:
+    """Keep what choosing thresholds of fused answers takes, for the data may be gone then."""
+    mirrored = {part: _listed(_detect(module, parts[part], mirror=True)) for part in ("val", "test")}
+    return {"mirrored": mirrored, "truth": together.truth_to_json(split.val)}
 
 
 STAGES: dict[type, Stage] = {
@@ -277,9 +285,10 @@ STAGES: dict[type, Stage] = {
         monitor="val_AP50",
         build=lambda settings, split: Detector(settings),
         predict=_detect,
-        saved=lambda records, found: {name: detections.to_list() for name, detections in found.items()},
-        choose=lambda records, found, settings: _point(records, found),
+        saved=lambda records, found: _listed(found),
+        choose=lambda records, found, settings: finding_points(records, found),
         score=_score_detector,
+        beside=_for_fusion,
         loader=lambda split, settings: {
             "collate": collate_boxes,
             "factors": repeat_factors(split.train, settings.repeat_threshold) if settings.repeat_threshold else None,

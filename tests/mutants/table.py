@@ -28,6 +28,8 @@ PREDICT = "chestlib/prediction/model.py"
 OVERLAYS = "chestlib/prediction/overlays.py"
 REPORT = "chestlib/report/__init__.py"
 EXECUTE = "chestlib/report/execute.py"
+FUSED = "chestlib/metrics/fusion.py"
+TOGETHER = "chestlib/train/together.py"
 FACTS = "chestlib/report/facts.py"
 DATASETS = "chestlib/train/datasets.py"
 DETECTOR = "chestlib/train/detector.py"
@@ -48,13 +50,13 @@ Group = dict[str, list[tuple[str, str, str, str]]]
 
 PREDICTION: Group = {
     "tests/prediction/test_prediction.py::test_both_stages_say_again_what_their_runs_say": [
-        ("stage 1 is shown the negative", PREDICT, "stage1 = images.square(picture,", "stage1 = images.square(1 - picture,"),
-        ("stage 2 is shown the negative", PREDICT, "stage2 = images.square(picture,", "stage2 = images.square(1 - picture,"),
+        ("the models are shown the negative", PREDICT, "images.square(picture, side)", "images.square(1 - picture, side)"),
         ("stage 1 is asked in training mode", PREDICT, "return list(classifier", "self.classifier.train(); return list(classifier"),
     ],
     "tests/prediction/test_prediction.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
-        ("stage 2 is shown the film on its side", PREDICT, "stage2 = images.square(picture,",
-         "stage2 = images.square(picture.transpose(0, 2, 1),"),
+        ("boxes of the mirror image stay mirrored", DETECTOR, "zip(outputs if mirror else (),", "zip((),"),
+        ("the models are shown the film on its side", PREDICT, "images.square(picture, side)",
+         "images.square(picture.transpose(0, 2, 1), side)"),
         ("width and height of a film are exchanged", PREDICT, "Film(name, picture.shape[2], picture.shape[1],",
          "Film(name, picture.shape[1], picture.shape[2],"),
     ],
@@ -98,8 +100,7 @@ NOT_SQUARE: Group = {
     "tests/prediction/test_prediction.py::test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them": [
         ("detections return with sides exchanged", DETECTOR, "(size[0] / own[0], size[1] / own[1])",
          "(size[1] / own[0], size[0] / own[1])"),
-        ("the detector is told height and width", PREDICT, "(films[i].width, films[i].height)",
-         "(films[i].height, films[i].width)"),
+        ("the detector is told height and width", PREDICT, "(film.width, film.height)", "(film.height, film.width)"),
     ],
     "tests/train/test_training.py::test_a_box_lies_on_the_same_pixels_of_a_film_that_is_not_square": [
         ("boxes are scaled by the other side", DATASETS, "scale_boxes(record.boxes, original,",
@@ -176,12 +177,14 @@ COMMAND_LINE: Group = {
         ("check ends with 0 in spite of errors", CLI_DATA, "if not report.ok:", "if False:"),
         ("a failed report ends with 0", CLI_USING, "if result.failed:", "if False:"),
         ("predict ends with 0 in spite of errors", CLI_USING, "if done.errors:", "if False:"),
-        ("--bootstrap is ignored", CLI_SCORING, "bootstrap=bootstrap,", "bootstrap=0,"),
+        ("--bootstrap is ignored", CLI_SCORING, "calibration=calibration, bootstrap=bootstrap)", "calibration=calibration, bootstrap=0)"),
         ("compare ignores --bootstrap", CLI_SCORING, "compared(truth, a, b, bootstrap,", "compared(truth, a, b, 2000,"),
         ("phantom ignores --seed", CLI_DATA, "size=size, seed=seed,", "size=size, seed=0,"),
         ("train ignores --seed", CLI_TRAINING, "getattr(plan, stage.value), seed=seed)", "getattr(plan, stage.value))"),
         ("tune ignores --seed", CLI_TRAINING, "replace(chosen.classifier, seed=seed)", "chosen.classifier"),
-        ("--cascade is ignored", CLI_USING, "predictor(classifier, detector, cascade)", "predictor(classifier, detector, False)"),
+        ("--cascade is ignored", CLI_USING, "predictor(classifier, detector, cascade, flip)", "predictor(classifier, detector, False, flip)"),
+        ("predict ignores --flip", CLI_USING, "predictor(classifier, detector, cascade, flip)", "predictor(classifier, detector, cascade)"),
+        ("--split-of is ignored", CLI_TRAINING, "    if split_of:", "    if False:"),
         ("--overlays is ignored", CLI_USING, "overlays=overlays,", "overlays=False,"),
         ("--resume is ignored", CLI_TRAINING, '"resume": resume,', '"resume": False,'),
     ],
@@ -400,9 +403,21 @@ RECIPE: Group = {
     ],
 }  # fmt: skip
 
+FUSION: Group = {
+    "tests/metrics/test_fusion.py": [
+        ("who is silent has no say in a fused score", FUSED, "np.maximum(counts, len(sets))", "counts"),
+        ("a fused box is the mean of its boxes, whatever their scores", FUSED, "* score / weights[at]", "/ counts[at]"),
+    ],
+    "tests/train/test_together.py": [
+        ("fused answers are called by the first run's thresholds", TOGETHER, "said_together(runs, \"val\", flip))",
+         "said_together(runs[:1], \"val\"))"),
+        ("runs of different parts are fused", TOGETHER, 'for run in runs[1:]:', "for run in ():"),
+    ],
+}  # fmt: skip
+
 FAMILIES: dict[int, Group] = {
     1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS,
-    9: COMMAND_LINE, 10: SEEDS, 11: RECIPE, 12: COURSE, 13: PAGES,
+    9: COMMAND_LINE, 10: SEEDS, 11: RECIPE, 12: COURSE, 13: PAGES, 14: FUSION,
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from chestlib.errors import ChestlibError
 from chestlib.findings import COLOUR
 from chestlib.prediction import Summary, TwoStage, predict, read_answers
 from chestlib.prediction.ahead import ahead
-from chestlib.train import Run
+from chestlib.train import Run, points_together, said_together
 
 
 @pytest.fixture
@@ -83,15 +83,15 @@ def test_predictions_do_not_depend_on_the_file_s_form(model: TwoStage, small: Da
 def test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them(runs: tuple[Run, Run]) -> None:
     """Whatever the detector has learnt: it is replaced by one that notes what it sees and always answers one box."""
     model = TwoStage(*runs)
-    side, seen = model.detector.settings.image_size, []
+    side, seen = model.detectors[0].settings.image_size, []
 
     def answer(pictures: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
         seen.extend(pictures)
         box = {"boxes": torch.tensor([[0.25, 0.5, 0.5, 0.75]]) * side, "labels": torch.tensor([8])}
         return [box | {"scores": torch.tensor([0.9])} for _ in pictures]
 
-    answer.settings = model.detector.settings
-    model.detector = answer
+    answer.settings = model.detectors[0].settings
+    model.detectors = [answer]
     rows = np.linspace(0, 0.6, 200, dtype=np.float32)[:, None]
     film = (rows + np.linspace(0, 0.4, 120, dtype=np.float32))[None]  # 120 wide, 200 high; darkest in the upper left
     large = np.repeat(np.repeat(film, 2, axis=1), 2, axis=2)
@@ -102,6 +102,11 @@ def test_films_of_any_size_reach_the_detector_alike_and_boxes_return_to_them(run
     first, second = (picture[0].numpy() for picture in seen)
     assert np.abs(first - second).max() <= 1.01 / 255
     assert first[0, 0] < first[0, -1] < first[-1, 0] < first[-1, -1]  # neither inverted nor turned
+    seen.clear()
+    model.flip = True
+    (both,) = model([film], ["film"])
+    np.testing.assert_allclose(both.detections.boxes, [[30, 100, 60, 150], [60, 100, 90, 150]], rtol=1e-4)
+    assert torch.equal(seen[1], seen[0].flip(-1)) and both.detections.scores.tolist() == pytest.approx([0.45, 0.45])
 
 
 def test_the_cascade_leaves_out_what_stage_one_calls_normal(runs: tuple[Run, Run], small: DataFolder) -> None:
@@ -127,6 +132,38 @@ def test_both_stages_say_again_what_their_runs_say(runs: tuple[Run, Run], small:
     for at in range(0, len(names), 8):
         for reply in model(pictures[at : at + 8], names[at : at + 8]):
             assert reply.detections.to_list() == found[reply.file]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_runs_say_together_what_they_said_of_their_test_part(
+    flip: bool, runs: tuple[Run, Run], small: DataFolder, tmp_path: Path
+) -> None:
+    shutil.copytree(runs[1].path, tmp_path / "other")
+    said = runs[1].read("mirrored")
+    Run(tmp_path / "other").write("predictions", said)  # a model that confuses left and right
+    Run(tmp_path / "other").write("mirrored", runs[1].read("predictions"))
+    several = [runs[1], Run(tmp_path / "other")]
+    model = TwoStage(runs[0], several, flip=flip)
+    model.detectors[1].forward, own = (lambda images: mirrored(own, images)), model.detectors[1].forward
+    expected, names = said_together(several, "test", flip), [r.file_name for r in small.test[:8]]
+    assert any(map(len, expected.values())) and model.thresholds == points_together(several, flip)["thresholds"]
+    for reply in model([images.read(r.path) for r in small.test[:8]], names):
+        found = expected[reply.file]
+        np.testing.assert_allclose(np.sort(reply.detections.scores), np.sort(found.scores), atol=2e-5)
+        assert sorted(reply.detections.labels) == sorted(found.labels)
+        np.testing.assert_allclose(np.sort(reply.detections.boxes, 0), np.sort(found.boxes, 0), atol=0.05)
+    about = model.about()
+    assert [*about["models"]] == [*about["weights_sha256"]] == ["classifier", "detector", "detector 2"]
+    assert about.get("flip", False) is flip
+
+
+def mirrored(detect: Callable, pictures: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+    """What a detector says that sees everything in a mirror."""
+    found = detect([picture.flip(-1) for picture in pictures])
+    for one, picture in zip(found, pictures, strict=True):
+        left, top, right, bottom = one["boxes"].unbind(1)
+        one["boxes"] = torch.stack([picture.shape[-1] - right, top, picture.shape[-1] - left, bottom], 1)
+    return found
 
 
 def test_a_stopped_prediction_goes_on(model: TwoStage, films: Path, tmp_path: Path, looked_at: list[str]) -> None:
@@ -248,6 +285,20 @@ def test_another_s_folder_is_left_alone(
     with pytest.raises(ChestlibError, match=told):
         predict([films], model, out)
     assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_folder_is_of_the_models_and_views_it_was_begun_with(
+    runs: tuple[Run, Run], model: TwoStage, films: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(runs[1].path, tmp_path / "other")
+    others = [TwoStage(*runs, flip=True), TwoStage(runs[0], [runs[1], Run(tmp_path / "other")])]
+    film, made = [min(films.iterdir())], [model, *others]
+    for i, one in enumerate(made):
+        assert predict(film, one, tmp_path / f"{i}") == predict(film, one, tmp_path / f"{i}") == Summary(1, 1, [])
+    for i, one in enumerate(made):
+        for j in {0, 1, 2} - {i}:
+            with pytest.raises(ChestlibError, match="holds predictions of other models"):
+                predict(film, one, tmp_path / f"{j}")
 
 
 def test_the_second_of_two_predictions_is_told(model: TwoStage, films: Path, tmp_path: Path) -> None:

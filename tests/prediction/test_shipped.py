@@ -116,7 +116,8 @@ def test_what_writes_files_needs_a_folder(films: Path, option: list[str]) -> Non
 
 def test_another_process_makes_the_same_predictor(runs: tuple[Run, Run]) -> None:
     paths = tuple(str(run.path.resolve()) for run in runs)
-    for asked in ((*paths, True), (None, paths[1], False), (None, None, False)):
+    both = (None, paths[1:], False, True)
+    for asked in ((paths[0], paths[1:], True, False), both, (None, (), False, False)):
         model = prediction.predictor(*asked)
         assert made_of(model) == asked
         assert prediction.predictor(*made_of(model)).about() == model.about()
