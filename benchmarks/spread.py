@@ -1,6 +1,6 @@
 """By how much what the chapters learn differs from run to run: the tolerances of notebooks/expected.json.
 
-    python benchmarks/spread.py [--seeds 0 1 2] [--chapters 03 04 05 05b 06 07 08]
+    python benchmarks/spread.py [--seeds 0 1 2] [--avx2 0 1 2] [--chapters 03 04 05 05b 06 07 08]
 
 The code of the chapters is run as it stands, on the phantom and in the quick profile, for each seed of the trainings
 and on two instruction sets: the processor's own and AVX2. What they hand to `lesson.expect` is kept; a claim that does
@@ -100,6 +100,7 @@ def measured(chapter: Path, kind: str, seed: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--avx2", type=int, nargs="*", metavar="SEED", help="seeds on AVX2, too; default: all of them")
     parser.add_argument("--chapters", nargs="+", default=["03", "04", "05", "05b", "06", "07", "08"])
     parser.add_argument("--inside", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -113,12 +114,13 @@ def main() -> None:
     own = torch.backends.cpu.get_cpu_capability()
     chapters = [next((TOP / "notebooks").glob(f"{number}_*.ipynb")) for number in options.chapters]
     runs: list[dict[str, float]] = []
-    for seed in options.seeds:
-        for kind in SETS:
+    seeds = {"own": options.seeds, "AVX2": options.seeds if options.avx2 is None else options.avx2}
+    for kind, chosen in seeds.items():
+        for seed in chosen:
             runs.append({})
             for chapter in chapters:
                 runs[-1] |= measured(chapter, kind, seed)
-    of = {"seeds": options.seeds, "instruction sets": [own if kind == "own" else kind for kind in SETS]}
+    of = {"seeds": {own if kind == "own" else kind: chosen for kind, chosen in seeds.items()}}
     told: dict[str, dict[str, Any]] = {}
     for name in runs[0]:
         values = [run[name] for run in runs if name in run]
