@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -31,8 +32,6 @@ ORDER = (
     "static_model",
     "hosts",
 )
-"""A module stands after those that it imports from. In one scope, no two may declare the same name."""
-
 EXPORTS = "export { match, mount };\nexport default { render };\n"
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
@@ -40,13 +39,26 @@ _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE
 _TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
 
 
-@cache
-def module() -> str:
-    """All modules as one, without their imports, exports and types: every cell with a viewer keeps a copy."""
+def join(files: Iterable[Path], exports: str) -> str:
+    """Join modules into one, without their imports, exports and types: a cell's output keeps a copy.
+
+    Parameters
+    ----------
+    files : iterable of path
+        Each stands after those that it imports from; in one scope, no two may declare the same name.
+    exports : str
+        What the whole exports.
+    """
     parts = []
-    for name in ORDER:
-        text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    for file in files:
+        text = file.read_text(encoding="utf-8")
         for pattern in (_IMPORT, _EXPORT, _TYPES):
             text = pattern.sub("", text)
         parts.append(text)
-    return "\n".join([*parts, EXPORTS])
+    return "\n".join([*parts, exports])
+
+
+@cache
+def module() -> str:
+    """Join the viewer's modules."""
+    return join((FOLDER / f"{name}.js" for name in ORDER), EXPORTS)
