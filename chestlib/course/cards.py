@@ -88,7 +88,7 @@ class Quiz(Card):
     def __init__(self, asked: Sequence[Question], title: str) -> None:
         contents = [question.content for question in asked]
         count = f"{len(asked)} question{'s' * (len(asked) != 1)}"
-        fallback = "".join(_listed(question) for question in asked)
+        fallback, title = "".join(_listed(question) for question in asked), title or count
         super().__init__(
             f"Quiz({count})", f"<p><b>{_rich(title)}</b></p><ol>{fallback}</ol>",
             form="quiz", title=title, key=key(contents), questions=contents,
@@ -166,7 +166,7 @@ def _number(question: dict[str, Any], value: Any) -> float:
         raise ChestlibError(f"prediction {question['ask']!r}: the answer {value!r} is no number") from None
 
 
-def quiz(*asked: Question, title: str = "Check yourself") -> Quiz:
+def quiz(*asked: Question, title: str = "") -> Quiz:
     """Ask questions that are answered at once, with the reason.
 
     Live and in a saved notebook or the report alike. Nothing a reader enters raises an error.
@@ -175,7 +175,8 @@ def quiz(*asked: Question, title: str = "Check yourself") -> Quiz:
     ----------
     *asked : Question
         From :func:`choice`, :func:`number`, :func:`order` and :func:`match`, or :func:`questions` of a chapter.
-    title : str
+    title : str, optional
+        Default: how many questions there are.
 
     Raises
     ------

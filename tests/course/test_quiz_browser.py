@@ -146,6 +146,10 @@ def test_four_kinds_answer_at_once_with_the_reason(page: Page, tmp_path: Path) -
     page.get_by_role("button", name="Show the answer").click()
     assert verdicts(page)[3].startswith("The answer: weights: train; threshold: validation; figure: test.")
     assert tally(page) == "0 of 4 right at first try"
+    key = page.locator(".cq-key")
+    assert not key.is_visible()
+    page.emulate_media(media="print")
+    assert "2: 0.3333 of the side · 3: trunk, then proposals" in key.inner_text(), "on paper the answers stand below"
 
 
 def test_a_page_keeps_what_was_answered_until_it_is_begun_again(page: Page, tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ export function quiz({ title, questions }, id, memory) {
   };
   count();
   const list = parts.map(({ part }, i) => h("div.cq-question", h("span.cq-number", String(i + 1)), part));
-  return [h("div.cq-title", { id }, ...rich(title)), ...list, h("div.cq-foot", tally, again)];
+  const onPaper = questions.map(({ answer }, i) => `${i + 1}: ${answer}`).join(" · ");
+  const key = h("div.cq-key", ...rich(`Answers. ${onPaper}`));
+  return [h("div.cq-title", { id }, ...rich(title)), ...list, h("div.cq-foot", tally, again), key];
 }
 
 /** How far, or how well. @param {Answer[]} answers */
