@@ -36,11 +36,15 @@ EXPORTS = "export { match, mount };\nexport default { render };\n"
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
+_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
+_INDENT = re.compile(r"^ +", re.MULTILINE)
 _TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
 
 
 def join(files: Iterable[Path], exports: str) -> str:
-    """Join modules into one, without their imports, exports and types: a cell's output keeps a copy.
+    """Join modules into one, without imports, exports, types, comments and indents: a cell's output keeps a copy.
+
+    So no text of several lines, in `backticks`, may hold a line that looks like a comment.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ def join(files: Iterable[Path], exports: str) -> str:
     parts = []
     for file in files:
         text = file.read_text(encoding="utf-8")
-        for pattern in (_IMPORT, _EXPORT, _TYPES):
+        for pattern in (_IMPORT, _EXPORT, _TYPES, _COMMENT, _INDENT):
             text = pattern.sub("", text)
         parts.append(text)
     return "\n".join([*parts, exports])
