@@ -1,7 +1,9 @@
-"""What a notebook begins with: the data, the profile, the runs, and the checks of its exercises."""
+"""What a notebook begins with: the data, the profile, the runs, the checks of its exercises, and its quiz."""
 
 from chestlib.course import environment, expected
+from chestlib.course.cards import Prediction, Quiz, is_quiz, predict, quiz, quiz_script
 from chestlib.course.exercises import NotYet, check
+from chestlib.course.kinds import Question, choice, match, number, order, questions
 from chestlib.course.lesson import (
     Course,
     begin,
@@ -16,6 +18,7 @@ from chestlib.course.lesson import (
 from chestlib.course.real import measured, nih_table, real_figures
 
 __all__ = [
-    "Course", "NotYet", "begin", "check", "data_folder", "environment", "expected", "home", "lacking", "measured",
-    "nih_table", "notebooks", "phantom", "real_figures", "run_folder", "runs_folder",
+    "Course", "NotYet", "Prediction", "Question", "Quiz", "begin", "check", "choice", "data_folder", "environment",
+    "expected", "home", "is_quiz", "lacking", "match", "measured", "nih_table", "notebooks", "number", "order",
+    "phantom", "predict", "questions", "quiz", "quiz_script", "real_figures", "run_folder", "runs_folder",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from chestlib.data import PHANTOM, DataFolder, open_data
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts
-from chestlib.report.chapter import VIEWER, Chapter, render
+from chestlib.report.chapter import QUIZ, VIEWER, Chapter, render
 from chestlib.report.execute import execute, finished, run
 from chestlib.report.markup import Place, file_uri
 from chestlib.train import Run
@@ -130,6 +130,8 @@ def _page(chapters: list[Chapter], own: DataFolder | None, profile: str) -> str:
     scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]
     if any(VIEWER in chapter.body for chapter in chapters):
         scripts.append(static.script())  # once, however many viewers there are
+    if any(QUIZ in chapter.body for chapter in chapters):
+        scripts.append(course.quiz_script())
     environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"duration": duration, "count": lambda n: f"{n:,}" if isinstance(n, int) else n}
     return environment.get_template("page.html").render(

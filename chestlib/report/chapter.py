@@ -10,11 +10,13 @@ from html import escape
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbformat import NotebookNode
 
+from chestlib import course
 from chestlib.report.execute import Executed, Failure
 from chestlib.report.markup import Place, anchor, data_uri, markdown, tidy
 from chestlib.viewer import static
 
 VIEWER = '<div class="out viewer">'
+QUIZ = '<div class="out quiz">'
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")
 _highlight = Highlight2HTML(pygments_lexer="ipython3")
 
@@ -123,6 +125,8 @@ def _output(output: NotebookNode, place: Place, alt: str, expected: bool) -> str
     data = output.data
     if static.is_viewer(data.get("text/html", "")):
         return f"{VIEWER}{static.without_script(data['text/html'])}</div>"
+    if course.is_quiz(data.get("text/html", "")):
+        return f"{QUIZ}{static.without_script(data['text/html'])}</div>"
     if "text/html" in data:
         return f'<div class="out html">{tidy(data["text/html"], place)}</div>'
     for mime in PICTURES:

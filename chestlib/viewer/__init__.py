@@ -23,7 +23,7 @@ from chestlib.viewer.pictures import drawn
 from chestlib.viewer.static import Embed
 from chestlib.viewer.study import study
 
-__all__ = ["BoxViewer", "Embed", "drawn", "pictures", "static"]
+__all__ = ["BoxViewer", "Embed", "drawn", "javascript", "pictures", "static"]
 
 SIDE = 1024
 """Longer side of a live picture at most, pixels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -31,22 +32,37 @@ ORDER = (
     "static_model",
     "hosts",
 )
-"""A module stands after those that it imports from. In one scope, no two may declare the same name."""
-
 EXPORTS = "export { match, mount };\nexport default { render };\n"
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
+_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
+_INDENT = re.compile(r"^ +", re.MULTILINE)
 _TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
+
+
+def join(files: Iterable[Path], exports: str) -> str:
+    """Join modules into one, without imports, exports, types, comments and indents: a cell's output keeps a copy.
+
+    So no text of several lines, in `backticks`, may hold a line that looks like a comment.
+
+    Parameters
+    ----------
+    files : iterable of path
+        Each stands after those that it imports from; in one scope, no two may declare the same name.
+    exports : str
+        What the whole exports.
+    """
+    parts = []
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        for pattern in (_IMPORT, _EXPORT, _TYPES, _COMMENT, _INDENT):
+            text = pattern.sub("", text)
+        parts.append(text)
+    return "\n".join([*parts, exports])
 
 
 @cache
 def module() -> str:
-    """All modules as one, without their imports, exports and types: every cell with a viewer keeps a copy."""
-    parts = []
-    for name in ORDER:
-        text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
-        for pattern in (_IMPORT, _EXPORT, _TYPES):
-            text = pattern.sub("", text)
-        parts.append(text)
-    return "\n".join([*parts, EXPORTS])
+    """Join the viewer's modules."""
+    return join((FOLDER / f"{name}.js" for name in ORDER), EXPORTS)

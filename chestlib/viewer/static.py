@@ -32,7 +32,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _START = """
 (() => {
   const code = CODE;
-  const started = (window.__chestlibViewer ??= {});
+  const started = (window.__chestlibStarted ??= {});
   started[code.version] ??= (() => {
     const style = document.createElement("style");
     style.textContent = code.style;
@@ -40,9 +40,9 @@ _START = """
     const url = URL.createObjectURL(new Blob([code.module], { type: "text/javascript" }));
     return import(url).finally(() => URL.revokeObjectURL(url));
   })();
-  for (const host of document.querySelectorAll(".bv-static:not([data-started])")) {
+  for (const host of document.querySelectorAll(".KIND-static:not([data-started])")) {
     host.dataset.started = "";
-    started[code.version].then((viewer) => viewer.mount(host));
+    started[code.version].then((module) => module.mount(host));
   }
 })();
 """
@@ -95,9 +95,24 @@ class Embed:
 @cache
 def script() -> str:
     """Join the JavaScript that starts the viewers of a page: the text of one classic script element."""
-    module, style = javascript.module(), STYLE.read_text(encoding="utf-8")
+    return starter("bv", javascript.module(), STYLE.read_text(encoding="utf-8"))
+
+
+def starter(kind: str, module: str, style: str) -> str:
+    """Write the script that hands each ``<div class="KIND-static">`` of the page to `mount` of an ES module, once."""
     version = hashlib.sha256((module + style).encode()).hexdigest()[:12]
-    return _START.replace("CODE", _json({"version": version, "module": module, "style": style}))
+    code = _json({"version": version, "module": module, "style": style})
+    return _START.replace("KIND", kind).replace("CODE", code)
+
+
+def embedded(kind: str, parts: Sequence[str], script: str) -> str:
+    """Put parts and the script that starts them into one fragment, see `starter` and `without_script`."""
+    return "\n".join([f'<div class="{kind}-static">', *parts, f"{MARK[0]}<script>{script}</script>{MARK[1]}", "</div>"])
+
+
+def as_data(value: Any) -> str:
+    """Write a script element that holds a value as JSON."""
+    return f'<script type="application/json">{_json(value)}</script>'
 
 
 def is_viewer(fragment: str) -> bool:
@@ -144,14 +159,11 @@ def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> 
             about.append([picture.width, picture.height])
             data.append(picture.data)
     parts = [
-        '<div class="bv-static">',
         _fallback(state, sources),
-        f'<script type="application/json">{_json({"state": state, "pictures": about})}</script>',
+        as_data({"state": state, "pictures": about}),
         *(f'<script type="image/jpeg">{base64.b64encode(jpeg).decode()}</script>' for jpeg in data),
-        f"{MARK[0]}<script>{script()}</script>{MARK[1]}",
-        "</div>",
     ]
-    return "\n".join(parts)
+    return embedded("bv", parts, script())
 
 
 def page(fragment: str, title: str) -> str:

@@ -10,7 +10,9 @@ CLI_DATA = "chestlib/cli/data.py"
 CLI_TRAINING = "chestlib/cli/training.py"
 CLI_SCORING = "chestlib/cli/scoring.py"
 CLI_USING = "chestlib/cli/using.py"
+CARDS = "chestlib/course/cards.py"
 EXPECTED = "chestlib/course/expected.py"
+KINDS = "chestlib/course/kinds.py"
 LESSON = "chestlib/course/lesson.py"
 CHECK = "chestlib/data/check.py"
 FOLDER = "chestlib/data/folder.py"
@@ -43,6 +45,7 @@ TRAINER = "chestlib/train/trainer.py"
 WORKFLOW = "chestlib/train/workflow.py"
 OPERATING = "chestlib/train/operating.py"
 JS = "chestlib/viewer/js"
+QUIZ_JS = "chestlib/course/js"
 PICTURES = "chestlib/viewer/pictures.py"
 
 # Family; then the tests that should notice, and under them (name, file, old, new).
@@ -210,6 +213,22 @@ SEEDS: Group = {
 }  # fmt: skip
 
 COURSE: Group = {
+    "tests/course/test_quiz.py": [
+        ("a tolerance may be negative", KINDS, "if tolerance < 0:", "if tolerance < -1:"),
+        ("options that differ in blanks are two", KINDS, 'plain = [" ".join(text.split()).casefold() for text in texts]', "plain = list(values)"),
+        ("an order is shown in the right one", KINDS, "return mixed if mixed != list(texts)", "return list(texts) if mixed != list(texts)"),
+        ("a prediction brings its answer along", CARDS, 'hidden = {"right": None,', 'hidden = {"right": 0,'),
+        ("what is asked is markup where no script runs", CARDS, "html.escape(text)", "text"),
+    ],
+    "tests/course/test_quiz_browser.py::test_every_question_of_the_chapters_takes_its_answer_and_no_other": [
+        ("a tolerance is not used", f"{QUIZ_JS}/judge.js", "<= tolerance + 1e-9", "<= 0 * tolerance + 1e-9"),
+    ],
+    "tests/course/test_quiz_browser.py::test_four_kinds_answer_at_once_with_the_reason": [
+        ("the second try counts as the first", f"{QUIZ_JS}/quiz.js", ' && !answer.tries.length).length', ").length"),
+    ],
+    "tests/course/test_quiz_browser.py::test_a_page_keeps_what_was_answered_until_it_is_begun_again": [
+        ("a page forgets", f"{QUIZ_JS}/store.js", "    localStorage.setItem(KEPT + key, text);\n", ""),
+    ],
     "tests/course/test_lesson.py": [
         ("the course ignores what was tuned", LESSON, "chosen = run.tuned(chosen,", "run.tuned(chosen,"),
         ("too little data has no phantom beside it", LESSON, "Course(theirs, phantom(chosen), chosen,", "Course(theirs, theirs, chosen,"),
