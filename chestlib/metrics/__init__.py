@@ -23,7 +23,7 @@ from chestlib.metrics.confusion import box_scores, confusion_matrix
 from chestlib.metrics.decision import decisions, net_benefit
 from chestlib.metrics.errors import Missed, error_scores, missed_boxes
 from chestlib.metrics.evaluation import detection_intervals, evaluate
-from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
+from chestlib.metrics.froc import froc_curves, froc_pooled, froc_ranks, froc_scores
 from chestlib.metrics.gate import cascade, gating_curve, soft, sure_threshold
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
 from chestlib.metrics.localisation import finding_auroc, localisation_scores, pointing
@@ -39,9 +39,9 @@ __all__ = [
     "average_precision", "average_recall", "binary_intervals", "binary_scores", "bootstrap_intervals",
     "box_reliability", "box_scores", "calibrate", "cascade", "choose_thresholds", "coco_ranks", "coco_scores",
     "compare", "compare_binary", "compared", "confusion_counts", "confusion_matrix", "curves", "decisions",
-    "detection_intervals", "error_scores", "evaluate", "finding_auroc", "froc_curves", "froc_ranks", "froc_scores",
-    "gating_curve", "grouped", "isotonic", "localisation_scores", "match", "mean_present", "missed_boxes",
-    "net_benefit", "noted_thresholds", "overlap", "pointing", "presence_scores", "read_groups", "read_predictions",
-    "recall_by_finding", "recall_by_size", "reliability", "share_scores", "soft", "subgroup_scores",
+    "detection_intervals", "error_scores", "evaluate", "finding_auroc", "froc_curves", "froc_pooled", "froc_ranks",
+    "froc_scores", "gating_curve", "grouped", "isotonic", "localisation_scores", "match", "mean_present",
+    "missed_boxes", "net_benefit", "noted_thresholds", "overlap", "pointing", "presence_scores", "read_groups",
+    "read_predictions", "recall_by_finding", "recall_by_size", "reliability", "share_scores", "soft", "subgroup_scores",
     "sure_threshold", "table", "threshold_at_floor", "weighted_scores",
 ]  # fmt: skip
