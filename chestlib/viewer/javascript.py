@@ -14,18 +14,27 @@ ORDER = (
     "dom",
     "keys",
     "pictures",
+    "reading",
+    "froc",
+    "items",
     "study",
     "view",
     "grey",
     "marks",
+    "editor",
     "gestures",
+    "detectors",
     "stage",
     "list",
     "table",
+    "chart",
+    "sheet",
     "panel",
     "menu",
     "help",
     "bar",
+    "keep",
+    "sitting",
     "commands",
     "viewer",
     "static_model",
@@ -37,16 +46,21 @@ EXPORTS = "export { match, mount };\nexport default { render };\n"
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
+_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
+_INDENT = re.compile(r"^ +", re.MULTILINE)
 _TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
 
 
 @cache
 def module() -> str:
-    """All modules as one, without their imports, exports and types: every cell with a viewer keeps a copy."""
+    """All modules as one, without imports, exports, types, comments and indents: every cell with a viewer keeps a copy.
+
+    So no text of several lines, in `backticks`, may hold a line that looks like a comment (a test looks).
+    """
     parts = []
     for name in ORDER:
         text = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
-        for pattern in (_IMPORT, _EXPORT, _TYPES):
+        for pattern in (_IMPORT, _EXPORT, _TYPES, _COMMENT, _INDENT):
             text = pattern.sub("", text)
         parts.append(text)
     return "\n".join([*parts, EXPORTS])

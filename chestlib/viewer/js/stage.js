@@ -1,15 +1,17 @@
 // The stage: the picture, the boxes on it, and what floats above them.
 
+import { legend } from "./detectors.js";
 import { h, pen, swatch } from "./dom.js";
 import { Gestures } from "./gestures.js";
+import { same } from "./items.js";
 import { drawMarks } from "./marks.js";
 import { fixed } from "./numbers.js";
-import { same } from "./study.js";
 
 /** @import { GreyWindow } from "./grey.js" */
 /** @import { Study } from "./study.js" */
 /** @import { BoxListener, Item, Outcome, Picture, Point, Task, Tool, Unreadable } from "./types.d.ts" */
 /** @import { View } from "./view.js" */
+/** @import { Editor } from "./editor.js" */
 /** @typedef {BoxListener & { inUse: () => boolean, changed: (...tasks: Task[]) => void }} StageListener */
 
 /** Draws one image with its boxes, and turns what a hand does there into moves, windows, hovers and selections. */
@@ -41,20 +43,32 @@ export class Stage {
   /** @type {Picture | null} */ #picture = null;
   #wheelHint = 0;
 
-  /** @param {Study} study @param {View} view @param {GreyWindow} grey @param {StageListener} on */
-  constructor(study, view, grey, on) {
+  /** @param {Study} study @param {View} view @param {GreyWindow} grey @param {Editor} editor @param {StageListener} on */
+  constructor(study, view, grey, editor, on) {
     this.study = study;
+    this.editor = editor;
     this.view = view;
     this.grey = grey;
     this.on = on;
     new Gestures(this.element, {
-      tool: () => this.tool,
+      tool: () => this.#inHand,
       inUse: on.inUse,
-      over: (at) => this.hover(this.#hit(at)[0] ?? null, at),
+      start: (tool, at, finger) => tool === "draw" && editor.start(at, finger),
+      end: (valid) => {
+        editor.end(valid);
+        on.changed("refresh");
+      },
+      over: (at) => {
+        this.hover(this.#hit(at)[0] ?? null, at);
+        this.element.style.cursor = this.#inHand === "draw" ? editor.cursor(at) : "";
+      },
       leave: () => this.hover(null),
       drag: (tool, dx, dy, at) => {
         this.hover(null, at);
-        if (tool === "pan") view.pan(dx, dy);
+        if (tool === "draw") {
+          editor.drag(at);
+          on.changed();
+        } else if (tool === "pan") view.pan(dx, dy);
         else grey.set({ width: grey.width + dx / 400, level: grey.level + dy / 400 });
       },
       pan: (dx, dy) => view.pan(dx, dy),
@@ -63,6 +77,11 @@ export class Stage {
       doubleClick: () => view.fit(),
       refused: () => this.#hintAtWheel(),
     });
+  }
+
+  /** What a drag does: nothing is drawn on a film that is committed. */
+  get #inHand() {
+    return this.tool === "draw" && !this.editor.active ? "pan" : this.tool;
   }
 
   setTool(/** @type {Tool} */ tool) {
@@ -90,7 +109,7 @@ export class Stage {
   /** The controls around the image follow the state; `items` are the boxes to draw. @param {Item[]} items */
   refresh(items) {
     this.#items = items;
-    this.element.dataset.tool = this.tool;
+    this.element.dataset.tool = this.#inHand;
     const { width, level, inverted } = this.grey;
     this.#levels.textContent = `W ${fixed(width)}  L ${fixed(level)}${inverted ? "  inverted" : ""}`;
     this.#drawLegend();
@@ -100,7 +119,8 @@ export class Stage {
 
   #drawLegend() {
     const study = this.study;
-    this.#legend.replaceChildren();
+    const difference = study.get("colour") === "difference" && study.difference(study.index);
+    this.#legend.replaceChildren(...(difference ? legend(study, difference) : []));
     if (!study.coloursMatches) return;
     const counts = study.count(study.index, (box) => study.shows(box[4]));
     for (const outcome of /** @type {Outcome[]} */ (Object.keys(study.outcomes))) {
@@ -194,12 +214,24 @@ export class Stage {
     return ratio * view.scale;
   }
 
+  /** The view as it is, film and boxes, as a PNG. @param {BlobCallback} done */
+  picture(done) {
+    const { width, height } = this.#image;
+    const canvas = h("canvas", { width, height });
+    const context = pen(canvas);
+    context.fillStyle = "#090c10";
+    context.fillRect(0, 0, width, height);
+    context.drawImage(this.#image, 0, 0);
+    context.drawImage(this.#boxes, 0, 0);
+    canvas.toBlob(done);
+  }
+
   #drawBoxes(/** @type {number} */ ratio) {
     const study = this.study;
     const context = pen(this.#boxes);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // A truth box that was hit lies by its detection, whose label says the same.
-    const withDetections = study.showsLayer("detections");
+    const withDetections = study.showsLayer(study.reading ? "yours" : "detections");
     drawMarks(
       context,
       this.#items,
@@ -207,5 +239,6 @@ export class Stage {
       (item) => (study.isSelected(item) ? 2 : same(item, this.#hovered) ? 1 : 0),
       (item) => this.labels && !(item.layer === "truth" && item.outcome === "hit" && withDetections),
     );
+    this.editor.draw(context);
   }
 }

@@ -140,7 +140,15 @@ export type Mark = { score: number; iou: number | null };
 /** A film's marks, best first, and how many true boxes it has. */
 export type Marked = { marks: Mark[]; boxes: number };
 /** Over some films; `rate` is false alarms a film, `iou` the mean of the hits. */
-export type Sum = { films: number; boxes: number; hits: number; alarms: number; recall: number; rate: number; iou: number };
+export type Sum = {
+  films: number;
+  boxes: number;
+  hits: number;
+  alarms: number;
+  recall: number;
+  rate: number;
+  iou: number;
+};
 
 /** Level and width of the grey window, in shares of the range of grey. */
 export type Levels = { level: number; width: number };
