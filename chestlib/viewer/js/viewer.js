@@ -153,7 +153,10 @@ export class Viewer {
     const { target } = event;
     if (!(target instanceof Element) || !this.root.contains(target)) return;
     const wish = pressed(event, this.list.holds(target), this.editor.chosen >= 0);
-    if (!wish || this.#fulfil(wish) === false) return;
+    if (!wish) return;
+    // What is not possible before the commit is not the notebook's either: there M would throw the viewer away.
+    const ours = this.study.reading && wish.command && wish.command !== "escape";
+    if (this.#fulfil(wish) === false && !ours) return;
     event.preventDefault();
     event.stopPropagation();
   };
