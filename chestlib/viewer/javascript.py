@@ -20,6 +20,7 @@ ORDER = (
     "study",
     "view",
     "grey",
+    "panes",
     "marks",
     "editor",
     "gestures",

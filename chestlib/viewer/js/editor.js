@@ -15,6 +15,9 @@ const SURE = 0.7; // of a box that nobody said more of
 /** Changes the boxes of the reading, always within the film; `announce` tells a screen reader, and the eye. */
 export class Editor {
   /** What the next boxes show; 0: to be said of each. */ next = 0;
+  /** How often a box that was there was changed, and how often any was: who draws them asks. */
+  changes = 0;
+  strokes = 0;
   #sure = SURE;
   /** @type {Draft | null} */ #draft = null;
 
@@ -101,6 +104,8 @@ export class Editor {
   end(valid) {
     const draft = this.#draft;
     this.#draft = null;
+    this.strokes += 1;
+    this.changes += 1;
     if (!draft || !this.study.reading) return;
     const { box, before, grip } = draft;
     if (!valid) return void box.splice(0, 4, ...before.slice(0, 4));
@@ -190,6 +195,8 @@ export class Editor {
 
   /** Two corners, in any order, made a box on the film. @param {DetectionBox} box @param {number[]} corners */
   #put(box, [ax, ay, bx, by]) {
+    this.strokes += 1;
+    if (!this.#draft || this.#draft.grip) this.changes += 1;
     const { width = 0, height = 0 } = this.view.size ?? {};
     const [x1, x2] = [clamp(Math.min(ax, bx), 0, width), clamp(Math.max(ax, bx), 0, width)];
     const [y1, y2] = [clamp(Math.min(ay, by), 0, height), clamp(Math.max(ay, by), 0, height)];

@@ -6,6 +6,7 @@ import { clamp, fixed } from "./numbers.js";
 /** @import { View } from "./view.js" */
 /** @typedef {Place & { item: Item, rank: number }} Mark a box on the stage; rank 2: selected, 1: under the pointer */
 
+const MANY = 1000; // of them the dark edge is left out: it takes as long again
 const LABELS = 30; // drawn at a time, best scores first; zooming in brings out the others
 const DASH = { solid: [], dashed: [7, 4], dotted: [1.5, 4], dashdot: [8, 3, 1.5, 3] };
 
@@ -23,7 +24,7 @@ export function drawMarks(context, items, view, rank, labelled) {
   const seen = marks.filter((mark) => view.sees(mark, 4));
   for (const mark of [...seen].reverse()) {
     context.globalAlpha = selected && !mark.rank ? 0.45 : 1;
-    drawBox(context, mark);
+    drawBox(context, mark, items.length > MANY);
   }
   /** @type {(Point & { width: number })[]} */
   const taken = [];
@@ -38,9 +39,9 @@ export function drawMarks(context, items, view, rank, labelled) {
 /**
  * Truth is a thin line with heavy corners, a detection an even outline, the reader's box an outline edged in white: told
  * apart without colour.
- * @type {(context: CanvasRenderingContext2D, mark: Mark) => void}
+ * @type {(context: CanvasRenderingContext2D, mark: Mark, plain: boolean) => void}
  */
-function drawBox(context, { left, top, right, bottom, item: { layer, style }, rank }) {
+function drawBox(context, { left, top, right, bottom, item: { layer, style }, rank }, plain) {
   const [width, height] = [right - left, bottom - top];
   const alpha = context.globalAlpha;
   const truth = layer === "truth";
@@ -56,7 +57,8 @@ function drawBox(context, { left, top, right, bottom, item: { layer, style }, ra
     context.fillRect(left, top, width, height);
     context.globalAlpha = alpha;
   }
-  outline(rank === 2 || layer === "yours" ? "#ffffff" : "rgb(0 0 0 / 50%)", line + 1.5); // parts the line from bright bone
+  const edge = rank === 2 || layer === "yours" ? "#ffffff" : "rgb(0 0 0 / 50%)"; // parts the line from bright bone
+  if (!plain || rank) outline(edge, line + 1.5);
   outline(style.colour, line, DASH[style.line]);
   if (!truth) return;
   const reach = Math.min(14, width / 3, height / 3);

@@ -1,11 +1,12 @@
 // The stage: the picture, the boxes on it, and what floats above them.
 
 import { legend } from "./detectors.js";
-import { h, pen, swatch } from "./dom.js";
+import { h, swatch } from "./dom.js";
 import { Gestures } from "./gestures.js";
 import { same } from "./items.js";
 import { drawMarks } from "./marks.js";
 import { fixed } from "./numbers.js";
+import { drawFilm, Pane, photographed } from "./panes.js";
 
 /** @import { GreyWindow } from "./grey.js" */
 /** @import { Study } from "./study.js" */
@@ -18,8 +19,9 @@ import { fixed } from "./numbers.js";
 export class Stage {
   labels = true;
   /** @type {Tool} */ tool = "pan";
-  #image = h("canvas", { "aria-hidden": "true" });
-  #boxes = h("canvas", { "aria-hidden": "true" });
+  #film = new Pane();
+  #boxes = new Pane();
+  #pencil = new Pane();
   #message = h("div.bv-message");
   #legend = h("div.bv-corner.bv-top-right.bv-legend");
   #pointer = h("div.bv-corner.bv-bottom-left");
@@ -29,8 +31,9 @@ export class Stage {
   element = h(
     "div.bv-stage",
     { tabindex: 0, role: "application", "aria-roledescription": "image viewer" },
-    this.#image,
-    this.#boxes,
+    this.#film.canvas,
+    this.#boxes.canvas,
+    this.#pencil.canvas,
     this.#message,
     this.#legend,
     this.#pointer,
@@ -64,7 +67,7 @@ export class Stage {
       },
       leave: () => this.hover(null),
       drag: (tool, dx, dy, at) => {
-        this.hover(null, at);
+        this.hover(null, tool === "draw" ? null : at);
         if (tool === "draw") {
           editor.drag(at);
           on.changed();
@@ -191,54 +194,43 @@ export class Stage {
 
   // --- drawing ---
 
-  /** Both canvases; returns the zoom, in pixels of the screen for one of the original, null without a picture. */
+  /** All panes; returns the zoom, in pixels of the screen for one of the original, null without a picture. */
   draw() {
-    const view = this.view;
+    const { view, grey, editor, study } = this;
     const picture = this.#picture;
     const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
-    if (!width || !height) return null;
-    for (const canvas of [this.#image, this.#boxes]) {
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      pen(canvas).setTransform(1, 0, 0, 1, 0, 0);
-      pen(canvas).clearRect(0, 0, width, height);
-    }
-    if (!picture) return null;
-    const context = pen(this.#image);
-    const [sx, sy] = [(view.scale * picture.width) / picture.columns, (view.scale * picture.height) / picture.rows];
-    context.setTransform(ratio * sx, 0, 0, ratio * sy, ratio * view.x, ratio * view.y);
-    context.imageSmoothingEnabled = ratio * sx < 6; // beyond that the pixels themselves are of interest
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.grey.canvas, 0, 0);
-    this.#drawBoxes(ratio);
-    return ratio * view.scale;
+    const size = { width: Math.round(view.width * ratio), height: Math.round(view.height * ratio) };
+    if (!size.width || !size.height) return null;
+    const place = [picture, ratio, view.x, view.y, view.scale];
+    this.#film.draw(size, [...place, grey.painted], (context) => {
+      if (picture) drawFilm(context, picture, grey, view, ratio);
+    });
+    this.#boxes.draw(size, [...place, this.#items, this.#hovered, editor.changes], (context) => {
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      if (picture) this.#drawBoxes(context);
+    });
+    this.#pencil.draw(size, [...place, editor.strokes, study.get("selection"), study.index], (context) => {
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      editor.draw(context);
+    });
+    return picture && ratio * view.scale;
   }
 
   /** The view as it is, film and boxes, as a PNG. @param {BlobCallback} done */
   picture(done) {
-    const { width, height } = this.#image;
-    const canvas = h("canvas", { width, height });
-    const context = pen(canvas);
-    context.fillStyle = "#090c10";
-    context.fillRect(0, 0, width, height);
-    context.drawImage(this.#image, 0, 0);
-    context.drawImage(this.#boxes, 0, 0);
-    canvas.toBlob(done);
+    photographed([this.#film, this.#boxes], done);
   }
 
-  #drawBoxes(/** @type {number} */ ratio) {
+  #drawBoxes(/** @type {CanvasRenderingContext2D} */ context) {
     const study = this.study;
-    const context = pen(this.#boxes);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    // A truth box that was hit lies by its detection, whose label says the same.
-    const withDetections = study.showsLayer(study.reading ? "yours" : "detections");
+    // A truth box that was hit lies by its mark, whose label says the same.
+    const withMarks = study.showsLayer(study.reading ? "yours" : "detections");
     drawMarks(
       context,
       this.#items,
       this.view,
       (item) => (study.isSelected(item) ? 2 : same(item, this.#hovered) ? 1 : 0),
-      (item) => this.labels && !(item.layer === "truth" && item.outcome === "hit" && withDetections),
+      (item) => this.labels && !(item.layer === "truth" && item.outcome === "hit" && withMarks),
     );
-    this.editor.draw(context);
   }
 }
