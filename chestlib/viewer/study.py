@@ -68,6 +68,9 @@ def study(
     detectors = _detectors(detections, [entry["name"] for entry in entries])
     for i, entry in enumerate(entries):
         first, *others = [_detected(found[i]) for found in detectors.values()] or [None]
+        known = truth[i] if isinstance(truth[i], Record) else None
+        if known and known.annotated is not None:
+            entry["looked"] = sorted({*known.annotated, *known.labels.tolist()})
         entry |= {"detections": first, **({"others": others} if others else {})}
     said = [found for answers in detectors.values() for found in answers]
     sources = [record.path if record else item for item, record in zip(items, records, strict=True)]

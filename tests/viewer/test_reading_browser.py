@@ -182,6 +182,22 @@ def test_boxes_are_moved_resized_and_kept_on_the_film(page: Page, tmp_path: Path
     assert text(page, ".bv-heading >> nth=0").lower() == "film 1 of 3 · 0 read" and rows(page) == []
 
 
+def test_where_nothing_may_be_kept_the_page_still_has_it(browser: Browser, tmp_path: Path) -> None:
+    record = Record("part.png", [EFFUSION], [4], annotated=frozenset({4}))
+    with quiet_page(browser, viewport=VIEW) as page:
+        page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('no') } })")
+        show(page, tmp_path, BoxViewer([np.tile(ramp(256, 256), (4, 4))], [record], read=True))
+        page.locator(".bv-stage").focus()
+        keys(page, "n", "9")
+        drag(page, (200, 300), (400, 500))
+        keys(page, "4", "Enter")
+        film = lines(page, "This film")
+        assert film["You"] == ["1", "0", "0", "1.00"], "nobody looked for nodules here: they are not judged"
+        assert "Detector" not in film
+        assert text(page, ".bv-legend") == "1 hit\n0 false alarms\n0 missed"
+        assert "until this page is closed" in text(page, ".bv-sheet")
+
+
 @pytest.mark.parametrize(
     "kept", ['{"version": 2, "films": {}}', "[", '{"version": 1, "films": {"0": {"boxes": [[1]], "done": true}}}']
 )

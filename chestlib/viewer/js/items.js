@@ -17,12 +17,13 @@ export function drawable(study) {
   const add = (layer, i, box, found, partner, iou) => {
     if (!study.shows(box[4])) return;
     const finding = study.finding(box[4]);
-    const outcome = found && (partner >= 0 ? "hit" : layer === "truth" ? "missed" : "alarm");
+    const outcome =
+      found && study.judges(index, box) && (partner >= 0 ? "hit" : layer === "truth" ? "missed" : "alarm");
     const which = difference?.[layer === "truth" ? i : layer === "detections" ? partner : -1];
     const byMatch = colour === "match" || (difference && layer !== "truth");
     const plain = byMatch && outcome ? study.outcomes[outcome] : finding;
     const style = which ? study.differences[which] : plain;
-    const item = { layer, i, box, score: box[5] ?? null, finding, style, outcome, partner, iou };
+    const item = { layer, i, box, score: box[5] ?? null, finding, style, outcome: outcome || null, partner, iou };
     items.push(/** @type {Item} */ (item));
   };
   /** @type {(layer: Layer, source: Source) => void} */

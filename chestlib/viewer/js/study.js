@@ -126,10 +126,18 @@ export class Study {
     return this.images[i].truth ?? this.detected(i);
   }
 
+  /** Did somebody look for the finding of this box on image i? @type {(i: number, box: Box) => boolean} */
+  judges(i, box) {
+    return this.images[i].looked?.includes(box[4]) ?? true;
+  }
+
   /** All marks of somebody on the films that were read, whatever their score. @type {(source: Source) => Marked[]} */
   marked(source) {
     const films = this.reading?.read ?? [];
-    return films.map((i) => marked(this.images[i].truth ?? [], this.marks(i, source) ?? [], this.get("iou")));
+    return films.map((i) => {
+      const judged = (this.marks(i, source) ?? []).filter((box) => this.judges(i, box));
+      return marked(this.images[i].truth ?? [], judged, this.get("iou"));
+    });
   }
 
   /** @type {(i: number, source?: Source) => Match | null} */
@@ -167,7 +175,7 @@ export class Study {
     const { truth } = this.images[i];
     if (!found || !truth || !marks) return { hit: 0, alarm: 0, missed: 0 };
     const least = this.least(source);
-    const took = found.took.filter((_, j) => marks[j][5] >= least && of(marks[j]));
+    const took = found.took.filter((_, j) => marks[j][5] >= least && this.judges(i, marks[j]) && of(marks[j]));
     return {
       hit: took.filter((by) => by >= 0).length,
       alarm: took.filter((by) => by < 0).length,

@@ -16,6 +16,8 @@ export type StudyImage = {
   truth: TruthBox[] | null;
   /** Best first; of several detectors the first one's. */
   detections: DetectionBox[] | null;
+  /** The findings that somebody looked for; absent: all. Marks of others are neither right nor wrong. */
+  looked?: number[];
   /** Those of the other detectors. */
   others?: (DetectionBox[] | null)[];
 };
