@@ -46,7 +46,7 @@ export const KEYS = {
     ["ArrowDown", "↓", "next box", "nextBox"],
     ["t", "T", "truth on or off", "truth"],
     ["d", "D", "detections on or off", "detections"],
-    ["m", "M", "colour by finding, by match, by difference", "colour"],
+    ["m", "M", "colour by finding, match or difference", "colour"],
     ["a", "A", "the other detector", "otherDetector"],
     ["l", "L", "labels on or off", "labels"],
     ["[", "[", "score threshold down", "thresholdDown"],

@@ -20,7 +20,7 @@ const INKS = [
 /** Before a film is committed the tools, after it the verdict; below them the figures over all films that were read. */
 export class Sheet {
   #progress = h("div.bv-heading");
-  #says = h("div.bv-says", { role: "status" });
+  #says = h("div.bv-says");
   #sure;
   /** @type {HTMLElement[]} */ #names;
   #remove;
@@ -118,8 +118,8 @@ export class Sheet {
     if (!open) this.#refreshTools(reading.boxes(index).length);
     else if (read.length < images.length) this.#next.textContent = "Next film (Enter)";
     this.#next.hidden = read.length === images.length;
-    this.#clear.textContent = this.#cleared ? `Erase all ${read.length}?` : "Start over";
     this.#refreshFigures(read);
+    this.#clear.textContent = this.#cleared ? `Erase all ${read.length}?` : "Start over";
   }
 
   #refreshTools(/** @type {number} */ boxes) {
@@ -149,6 +149,7 @@ export class Sheet {
     const by = JSON.stringify(at);
     if (by === this.#drawn) return; // asked at every move of a hand
     this.#drawn = by;
+    this.#cleared = false;
     if (!read.length) return;
     const all = who.map(([name, source]) => ({ name, source, films: study.marked(source) }));
     const place = read.indexOf(study.index);
