@@ -48,7 +48,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     with quiet_page(browser, viewport=VIEW) as opened:
-        show(opened, tmp_path, viewer(read=True))
+        show(opened, tmp_path, viewer(read=True, layers=["truth", "detections", "yours"]))
         yield opened
 
 
@@ -128,6 +128,7 @@ def test_drawn_by_mouse_and_scored_as_python_scores(page: Page, tmp_path: Path) 
 def test_nothing_is_shown_before_the_film_is_committed(page: Page, tmp_path: Path) -> None:
     stage = page.locator(".bv-stage")
     stage.focus()
+    assert rows(page) == []
     keys(page, "t", "d", "m", "a", "{")
     assert rows(page) == [] and (stage.get_attribute("aria-label") or "").endswith("boxes shown: 0")
     assert not page.get_by_role("button", name="Truth").is_visible()
@@ -136,7 +137,7 @@ def test_nothing_is_shown_before_the_film_is_committed(page: Page, tmp_path: Pat
     assert rows(page) == [] and page.locator(".bv-item").count() == 0, "a filter tells nothing either"
     page.get_by_label("Show images with this finding").select_option(label="Any finding")
     stage.focus()
-    keys(page, "Enter", "t", "d")
+    keys(page, "Enter", "t")
     assert [row.split("\n")[0] for row in rows(page)] == ["Effusion"], "the detector's"
     drag(page, (100, 100), (200, 200))
     assert len(rows(page)) == 1, "what is committed stays as it is"
