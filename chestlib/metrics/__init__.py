@@ -24,7 +24,7 @@ from chestlib.metrics.decision import decisions, net_benefit
 from chestlib.metrics.errors import Alarm, Missed, error_scores, false_alarms, missed_boxes
 from chestlib.metrics.evaluation import detection_intervals, evaluate
 from chestlib.metrics.export import write_coco
-from chestlib.metrics.froc import froc_curves, froc_ranks, froc_scores
+from chestlib.metrics.froc import froc_curves, froc_pooled, froc_ranks, froc_scores
 from chestlib.metrics.fusion import FUSED, fuse, fuse_all
 from chestlib.metrics.gate import cascade, gating_curve, soft, sure_threshold
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
@@ -42,9 +42,9 @@ __all__ = [
     "bootstrap_intervals", "box_reliability", "box_scores", "calibrate", "cascade", "choose_thresholds", "coco_ranks",
     "coco_scores", "compare", "compare_binary", "compared", "confusion_counts", "confusion_matrix", "curves",
     "decisions", "detection_intervals", "error_scores", "evaluate", "false_alarms", "finding_auroc", "froc_curves",
-    "froc_ranks", "froc_scores", "fuse", "fuse_all", "gating_curve", "grouped", "isotonic", "localisation_scores",
-    "match", "mean_present", "missed_boxes", "net_benefit", "noted_thresholds", "overlap", "pointing",
-    "presence_scores", "read_groups", "read_predictions", "recall_by_finding", "recall_by_size", "reliability",
-    "share_scores", "soft", "subgroup_scores", "sure_threshold", "table", "threshold_at_floor", "weighted_scores",
-    "write_coco",
+    "froc_pooled", "froc_ranks", "froc_scores", "fuse", "fuse_all", "gating_curve", "grouped", "isotonic",
+    "localisation_scores", "match", "mean_present", "missed_boxes", "net_benefit", "noted_thresholds", "overlap",
+    "pointing", "presence_scores", "read_groups", "read_predictions", "recall_by_finding", "recall_by_size",
+    "reliability", "share_scores", "soft", "subgroup_scores", "sure_threshold", "table", "threshold_at_floor",
+    "weighted_scores", "write_coco",
 ]  # fmt: skip

@@ -96,6 +96,27 @@ def froc_curves(truth: Truth, predictions: Predictions) -> dict[str, tuple[np.nd
     return {**curves, "mean": (np.append(0, rates), np.append(0, mean_recall(ranks, everyone, rates)[0]))}
 
 
+def froc_pooled(truth: Truth, predictions: Predictions, criterion: Criterion = IOU) -> tuple[np.ndarray, np.ndarray]:
+    """Trace false marks a film and recall with all findings in one heap, from (0, 0), a step a detection, best first.
+
+    This is the free-response curve as readers are told it, and what :class:`chestlib.viewer.BoxViewer` draws when
+    somebody reads first. The challenge's mean over findings (:func:`froc_curves`) says little on ten films.
+
+    Examples
+    --------
+    >>> from chestlib.data import Record
+    >>> from chestlib.detections import Detections
+    >>> truth = [Record("a.png", [[0, 0, 50, 50]], [8]), Record("b.png")]
+    >>> said = {"a.png": Detections([[2, 0, 50, 50], [60, 60, 90, 90]], [8, 3], [0.9, 0.2])}
+    >>> [line.tolist() for line in froc_pooled(truth, said)]
+    [[0.0, 0.0, 0.5], [0.0, 1.0, 1.0]]
+    """
+    true, found = pooled(truth), pooled_detections(truth, predictions)
+    hit = match_all(true, found, criterion).hit[np.argsort(-found.scores, kind="stable")]
+    recall = np.cumsum(hit) / len(true) if len(true) else np.full(len(hit), np.nan)
+    return np.append(0.0, np.cumsum(~hit) / len(truth)), np.append(0.0, recall)
+
+
 def recall_at(ranked: Ranked, weights: np.ndarray, rates: Sequence[float] | np.ndarray = RATES) -> np.ndarray:
     """Recall of one finding at each rate, for every row of weights (r, images); (r, rates), NaN without a true box."""
     hits, before, alarms, boxes = ranked.at_hits(weights)

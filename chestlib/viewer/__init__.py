@@ -8,7 +8,7 @@ show, and a PNG for where no script runs.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.viewer import javascript, pictures, static
 from chestlib.viewer.pictures import drawn
+from chestlib.viewer.reading import committed, require_readable
 from chestlib.viewer.static import Embed
 from chestlib.viewer.study import study
 
@@ -28,7 +29,10 @@ __all__ = ["BoxViewer", "Embed", "drawn", "javascript", "pictures", "static"]
 SIDE = 1024
 """Longer side of a live picture at most, pixels."""
 
-TRAITS = ("index", "threshold", "iou", "hidden", "selection", "colour", "layers", "height", "_study")
+TRAITS = (
+    "index", "threshold", "iou", "hidden", "selection", "colour", "layers", "height", "read", "detector", "against",
+    "_study", "_reading",
+)  # fmt: skip
 
 
 class BoxViewer(anywidget.AnyWidget):
@@ -45,8 +49,9 @@ class BoxViewer(anywidget.AnyWidget):
         image, name, patient and truth.
     truth : sequence of Record or (boxes, labels), optional
         One an image; None where it is not known.
-    detections : sequence of Detections, optional
-        One an image.
+    detections : sequence of Detections, or a mapping of them, optional
+        One an image, in order or by name. Several detectors: {"scratch": [...], "chest weights": [...]}; A goes from
+        one to the other, and their difference can be coloured.
     names, patients : sequence of str, optional
     index : int
         The image shown.
@@ -56,14 +61,19 @@ class BoxViewer(anywidget.AnyWidget):
         Least overlap of a match, as in :func:`chestlib.metrics.matching.match`.
     hidden : sequence of str
         Findings that are not drawn.
-    selection : {"layer": "truth" or "detections", "box": int}, optional
+    selection : {"layer": "truth", "detections" or "yours", "box": int}, optional
         The box selected, by its place among the boxes of the image.
     colour : str
-        "finding", or "match": hit, false alarm, missed.
+        "finding"; "match": hit, false alarm, missed; or "difference": found by both detectors, by one, by neither.
     layers : sequence of str
-        Of "truth" and "detections", those drawn.
+        Of "truth", "detections" and "yours", those drawn.
     height : int
         CSS pixels.
+    read : bool
+        Read first: truth and detections stay hidden on a film until the reader has drawn his own boxes and committed
+        them; :meth:`readings` gives them. Needs a truth for every image. Fixed when the viewer is made.
+    detector, against : str
+        Of several, the one shown and the one it is compared with.
 
     Raises
     ------
@@ -79,17 +89,21 @@ class BoxViewer(anywidget.AnyWidget):
     iou = t.Float(0.5, min=0, max=1).tag(sync=True)
     hidden = t.List(t.Unicode()).tag(sync=True)
     selection: Any = t.Dict(None, allow_none=True).tag(sync=True)
-    colour = t.Enum(("finding", "match"), "finding").tag(sync=True)
-    layers = t.List(t.Enum(("truth", "detections")), ["truth", "detections"]).tag(sync=True)
+    colour = t.Enum(("finding", "match", "difference"), "finding").tag(sync=True)
+    layers = t.List(t.Enum(("truth", "detections", "yours")), ["truth", "detections"]).tag(sync=True)
     height = t.Int(600, min=240).tag(sync=True)
+    read = t.Bool(False).tag(sync=True)
+    detector = t.Unicode().tag(sync=True)
+    against = t.Unicode().tag(sync=True)
     _study = t.Dict().tag(sync=True)
+    _reading = t.Dict().tag(sync=True)
     _first = t.Dict().tag(sync=True)
 
     def __init__(
         self,
         images: Any,
         truth: Sequence[Any] | None = None,
-        detections: Sequence[Detections | None] | None = None,
+        detections: Sequence[Detections | None] | Mapping[str, Any] | None = None,
         *,
         names: Sequence[str] | None = None,
         patients: Sequence[str] | None = None,
@@ -97,6 +111,12 @@ class BoxViewer(anywidget.AnyWidget):
     ) -> None:
         self._sources, content = study(images, truth, detections, names, patients)
         selection = traits.pop("selection", None)
+        if traits.get("read"):
+            require_readable(content["images"])
+            traits = {"colour": "match", "layers": ["truth", "yours"], **traits}
+        if len(several := content["detectors"]) > 1:
+            shown = traits.setdefault("detector", several[0])
+            traits.setdefault("against", next(name for name in several if name != shown))
         super().__init__(_study=content, **traits)
         self.selection = selection  # after index, whose change clears it
         # The first picture travels with the widget: a busy kernel answers no messages.
@@ -109,6 +129,8 @@ class BoxViewer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         shown = self._study["images"]
         counts = [f"{len(self)} image{'s' * (len(self) != 1)}"]
+        if self.read:
+            return f"BoxViewer({counts[0]} to read, {len(self.readings())} read)"
         if any(image["truth"] is not None for image in shown):
             counts.append(f"{sum(len(image['truth'] or ()) for image in shown)} true boxes")
         if any(image["detections"] is not None for image in shown):
@@ -127,6 +149,14 @@ class BoxViewer(anywidget.AnyWidget):
         if unknown := [name for name in proposal["value"] if name not in names]:
             raise t.TraitError(f"hidden: {unknown[0]!r} is no finding; known are {', '.join(names)}")
         return proposal["value"]
+
+    @t.validate("detector", "against")
+    def _compared(self, proposal: dict[str, Any]) -> str:
+        names, value = self._study["detectors"], proposal["value"]
+        if value and value not in names:
+            known = f"known are {', '.join(names)}" if names else "the detections have no names"
+            raise t.TraitError(f"{proposal['trait'].name}: {value!r} is no detector; {known}")
+        return value
 
     @t.observe("index")
     def _unselect(self, _: dict[str, Any]) -> None:
@@ -150,6 +180,18 @@ class BoxViewer(anywidget.AnyWidget):
             message = self._message(content["index"])
             data = message.pop("data", None)
             self.send(message, None if data is None else [data])
+
+    def readings(self) -> dict[str, Detections]:
+        """Give what the reader has committed so far, as every metric and `chestlib evaluate` take predictions.
+
+        Returns
+        -------
+        dict
+            File name to detections, with the reader's certainty as score; films not yet committed are left out, a film
+            called normal has none.
+        """
+        names = tuple(finding["name"] for finding in self._study["findings"])
+        return committed(self._study["images"], self._reading, names)
 
     def _state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in TRAITS}

@@ -15,18 +15,28 @@ ORDER = (
     "dom",
     "keys",
     "pictures",
+    "reading",
+    "froc",
+    "items",
     "study",
     "view",
     "grey",
+    "panes",
     "marks",
+    "editor",
     "gestures",
+    "detectors",
     "stage",
     "list",
     "table",
+    "chart",
+    "sheet",
     "panel",
     "menu",
     "help",
     "bar",
+    "keep",
+    "sitting",
     "commands",
     "viewer",
     "static_model",
@@ -44,7 +54,7 @@ _TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
 def join(files: Iterable[Path], exports: str) -> str:
     """Join modules into one, without imports, exports, types, comments and indents: a cell's output keeps a copy.
 
-    So no text of several lines, in `backticks`, may hold a line that looks like a comment.
+    So no text of several lines, in `backticks`, may hold a line that looks like a comment (a test looks).
 
     Parameters
     ----------

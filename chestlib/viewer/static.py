@@ -24,6 +24,7 @@ from typing import Any
 from chestlib.errors import ChestlibError
 from chestlib.viewer import javascript, pictures
 from chestlib.viewer.pictures import Source
+from chestlib.viewer.reading import cut
 
 STYLE = Path(__file__).parent / "viewer.css"
 MARK = ("<!--bv-script-->", "<!--/bv-script-->")
@@ -175,9 +176,13 @@ def boxes(state: dict[str, Any]) -> list[tuple[list[float], str, str, bool]]:
     """List the boxes that the viewer draws for its image, as :func:`chestlib.viewer.pictures.drawn` takes them."""
     study = state["_study"]
     image, findings = study["images"][state["index"]], study["findings"]
+    if state["read"]:  # who has not read it must not see it
+        return []
+    shown = [image["detections"], *image.get("others", [])]
+    number = study["detectors"].index(state["detector"]) if state["detector"] else 0
     drawn = []
-    for layer in ("truth", "detections"):
-        for x1, y1, x2, y2, label, *score in image[layer] or [] if layer in state["layers"] else []:
+    for layer, found in (("truth", image["truth"]), ("detections", shown[number])):
+        for x1, y1, x2, y2, label, *score in found or [] if layer in state["layers"] else []:
             finding = findings[label - 1]
             if finding["name"] in state["hidden"] or (score and score[0] < state["threshold"]):
                 continue
@@ -194,14 +199,16 @@ def _cut(state: dict[str, Any], sources: Sequence[Source], count: int | None) ->
     study = dict(state["_study"], images=state["_study"]["images"][first : first + count])
     if count < total:
         study["note"] = f"{count} of {total} images are kept in this page; the running notebook shows all."
-    return dict(state, _study=study, index=state["index"] - first), list(sources[first : first + count])
+    reading = cut(state["_reading"], first, count)
+    return dict(state, _study=study, _reading=reading, index=state["index"] - first), list(
+        sources[first : first + count]
+    )
 
 
 def _fallback(state: dict[str, Any], sources: Sequence[Source]) -> str:
     found = boxes(state)
-    alt = (
-        f"{state['_study']['images'][state['index']]['name']}: {', '.join(text for _, text, *_ in found) or 'no boxes'}"
-    )
+    said = ", ".join(text for _, text, *_ in found) or "no boxes"
+    alt = f"{state['_study']['images'][state['index']]['name']}: {'to be read' if state['read'] else said}"
     try:
         data = pictures.jpeg(pictures.drawn(sources[state["index"]], found, 448))
     except ChestlibError as error:

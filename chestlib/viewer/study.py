@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,21 @@ OUTCOMES = {
 }
 """How a match is drawn; told apart by line style too (hues after Okabe and Ito, 2008)."""
 
+DIFFERENCES = {
+    "both": {"name": "both", "colour": "#2fd6a0", "line": "solid"},
+    "a": {"name": "only A", "colour": "#56b4e9", "line": "dashed"},
+    "b": {"name": "only B", "colour": "#e58bd0", "line": "dashdot"},
+    "neither": {"name": "neither", "colour": "#ffd84a", "line": "dotted"},
+}
+"""How a true box is drawn by which of two detectors found it."""
+
 Boxes = list[list[float]]
 
 
 def study(
     images: Any,
     truth: Sequence[Any] | None = None,
-    detections: Sequence[Detections | None] | None = None,
+    detections: Any = None,
     names: Sequence[str] | None = None,
     patients: Sequence[str] | None = None,
 ) -> tuple[list[Source], dict[str, Any]]:
@@ -43,10 +52,9 @@ def study(
         raise ChestlibError("nothing to show: the list of images is empty")
     records = [item if isinstance(item, Record) else None for item in items]
     truth = _aligned("truth", [truth] if isinstance(truth, Record) else truth, items, records)
-    detections = _aligned("detections", [detections] if isinstance(detections, Detections) else detections, items)
     names = _aligned("names", names, items)
     patients = _aligned("patients", patients, items)
-    entries = []
+    entries: list[dict[str, Any]] = []
     for i, (item, record) in enumerate(zip(items, records, strict=True)):
         known = truth[i] if isinstance(truth[i], Record) else record
         entries.append(
@@ -54,15 +62,53 @@ def study(
                 "name": names[i] or _name(item, known, i),
                 "patient": str(patients[i] or (known.patient if known else "")),
                 "truth": _truth(truth[i]),
-                "detections": _detected(detections[i]),
+                "detections": None,
             }
         )
+    detectors = _detectors(detections, [entry["name"] for entry in entries])
+    for i, entry in enumerate(entries):
+        first, *others = [_detected(found[i]) for found in detectors.values()] or [None]
+        known = truth[i] if isinstance(truth[i], Record) else None
+        if known and known.annotated is not None:
+            entry["looked"] = sorted({*known.annotated, *known.labels.tolist()})
+        entry |= {"detections": first, **({"others": others} if others else {})}
+    said = [found for answers in detectors.values() for found in answers]
     sources = [record.path if record else item for item, record in zip(items, records, strict=True)]
-    known = {item.names for item in (*records, *truth, *detections) if isinstance(item, Record | Detections)}
+    known = {item.names for item in (*records, *truth, *said) if isinstance(item, Record | Detections)}
     if len(known) > 1:
         raise ChestlibError("images, truth and detections are of different findings; show one data set at a time")
     findings = [{"name": name, "colour": c, "line": line} for name, (c, line) in looks(*known or [FINDINGS]).items()]
-    return sources, {"images": entries, "findings": findings, "outcomes": OUTCOMES, "note": ""}
+    looks_of = {"findings": findings, "outcomes": OUTCOMES, "differences": DIFFERENCES}
+    return sources, {"images": entries, **looks_of, "detectors": [name for name in detectors if name], "note": ""}
+
+
+def _detectors(detections: Any, titles: list[str]) -> dict[str, list[Detections | None]]:
+    """Give the answers of each detector in the order of the images; one without a name is called ""."""
+    if detections is None:
+        return {}
+    if isinstance(detections, Mapping) and not {type(found) for found in detections.values()} <= {Detections, NoneType}:
+        return {_named(name): _answers(f"detections[{name!r}]", found, titles) for name, found in detections.items()}
+    if isinstance(detections, Mapping) and not detections:
+        raise ChestlibError("detections: a mapping without a detector; give {name: a list, one for each image}")
+    return {"": _answers("detections", detections, titles)}
+
+
+def _named(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise ChestlibError(f"detections: {name!r} is no name of a detector; give words")
+    return name
+
+
+def _answers(what: str, found: Any, titles: list[str]) -> list[Detections | None]:
+    """Give one detector's answers, listed in the order of the images or by their names."""
+    if isinstance(found, Mapping):
+        if not found.keys() & {*titles}:
+            raise ChestlibError(f"{what}: names none of the images shown ({', '.join(titles[:3])}, …)")
+        return [found.get(title) for title in titles]
+    answers = _aligned(what, [found] if isinstance(found, Detections) else found, titles)
+    if other := [item for item in answers if not isinstance(item, Detections | None)]:
+        raise ChestlibError(f"{what}: expected Detections, or None, for each image; got {type(other[0]).__name__}")
+    return answers
 
 
 def _items(images: Any) -> list[Any]:
@@ -76,7 +122,7 @@ def _items(images: Any) -> list[Any]:
     return list(images)
 
 
-def _aligned(what: str, values: Sequence[Any] | None, items: list[Any], default: list[Any] | None = None) -> list[Any]:
+def _aligned(what: str, values: Any, items: Sequence[Any], default: list[Any] | None = None) -> list[Any]:
     if values is None:
         return default or [None] * len(items)
     values = list(values)

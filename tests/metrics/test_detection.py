@@ -21,6 +21,7 @@ from chestlib.metrics import (
     confusion_matrix,
     evaluate,
     froc_curves,
+    froc_pooled,
     froc_scores,
     intervals,
     match,
@@ -278,6 +279,17 @@ def test_froc_curves_start_at_0_and_end_where_the_detections_end():
     for alarms, recall in curves.values():
         assert alarms[0] == recall[0] == 0 and (np.diff(alarms) >= 0).all() and recall.max() <= 1
     assert froc_curves(truth, {})["mean"][1].tolist() == [0, 0]
+
+
+def test_the_pooled_curve_has_at_every_score_what_match_finds():
+    truth, predictions = random_case(7)
+    alarms, recall = froc_pooled(truth, predictions)
+    for least in (0.0, 0.3, 0.6):
+        found = [predictions.get(r.file_name, Detections.empty()).above(least) for r in truth]
+        hit = np.concatenate([match(r.boxes, r.labels, d).hit for r, d in zip(truth, found, strict=True)])
+        assert alarms[len(hit)] == (~hit).sum() / len(truth)
+        assert recall[len(hit)] == hit.sum() / sum(len(r.boxes) for r in truth)
+    assert np.isnan(froc_pooled([Record("0.png")], {"0.png": Detections([BOX], [1], [0.5])})[1][1])
 
 
 def test_cascade_gives_the_price_of_gating():

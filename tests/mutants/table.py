@@ -154,16 +154,34 @@ BOOTSTRAP: Group = {
 CANVAS: Group = {
     "tests/viewer/test_canvas_browser.py": [
         ("the film is a negative", f"{JS}/grey.js", "(inverted ? 255 - shown : shown)", "(inverted ? shown : 255 - shown)"),
-        ("the film's offsets are exchanged", f"{JS}/stage.js", "ratio * view.x, ratio * view.y)", "ratio * view.y, ratio * view.x)"),
-        ("the film forgets the screen's ratio", f"{JS}/stage.js", "setTransform(ratio * sx, 0, 0, ratio * sy,", "setTransform(sx, 0, 0, sy,"),
-        ("the film is upside down", f"{JS}/stage.js", "context.drawImage(this.grey.canvas, 0, 0);",
-         "context.scale(1, -1); context.drawImage(this.grey.canvas, 0, -picture.rows);"),
+        ("the film's offsets are exchanged", f"{JS}/panes.js", "ratio * view.x, ratio * view.y)", "ratio * view.y, ratio * view.x)"),
+        ("the film forgets the screen's ratio", f"{JS}/panes.js", "setTransform(ratio * sx, 0, 0, ratio * sy,", "setTransform(sx, 0, 0, sy,"),
+        ("the film is upside down", f"{JS}/panes.js", "context.drawImage(grey.canvas, 0, 0);",
+         "context.scale(1, -1); context.drawImage(grey.canvas, 0, -picture.rows);"),
         ("lines are displaced", f"{JS}/marks.js", "context.strokeRect(left, top,", "context.strokeRect(left + 9, top,"),
         ("boxes forget where the film lies", f"{JS}/view.js", "top: y + y1 * scale,", "top: y1 * scale,"),
-        ("hits are drawn as false alarms", f"{JS}/study.js", 'partner >= 0 ? "hit"', 'partner < 0 ? "hit"'),
-        ("false alarms and missed are exchanged", f"{JS}/study.js", '? "missed" : "alarm"', '? "alarm" : "missed"'),
-        ("colours of match and finding are exchanged", f"{JS}/study.js", "byMatch && outcome ?", "!byMatch && outcome ?"),
+        ("hits are drawn as false alarms", f"{JS}/items.js", 'partner >= 0 ? "hit"', 'partner < 0 ? "hit"'),
+        ("false alarms and missed are exchanged", f"{JS}/items.js", '? "missed" : "alarm"', '? "alarm" : "missed"'),
+        ("colours of match and finding are exchanged", f"{JS}/items.js", "byMatch && outcome ?", "!byMatch && outcome ?"),
         ("the fallback picture's boxes are not scaled", PICTURES, "[round(v * scale) for v in box]", "[round(v) for v in box]"),
+    ],
+}  # fmt: skip
+
+READING: Group = {
+    "tests/viewer/test_reading_browser.py::test_drawn_by_mouse_and_scored_as_python_scores": [
+        ("a reader's figures count no film without a box", f"{JS}/froc.js", "(marks.length - hits.length) / films.length",
+         "(marks.length - hits.length) / films.filter((film) => film.boxes).length"),
+    ],
+    "tests/viewer/test_reading_browser.py::test_nothing_is_shown_before_the_film_is_committed": [
+        ("the detector is shown before the commit", f"{JS}/items.js", 'if (open) addMarks("detections"', 'addMarks("detections"'),
+        ("truth is shown before the commit", f"{JS}/items.js", 'if (open && study.showsLayer("truth"))', 'if (study.showsLayer("truth"))'),
+    ],
+    "tests/viewer/test_reading_browser.py::test_two_detectors_side_by_side": [
+        ("only A and only B are exchanged", f"{JS}/study.js", '"neither" : "b"', '"neither" : "a"'),
+    ],
+    "tests/viewer/test_viewer.py::test_who_reads_first_is_not_told_and_comes_back_as_detections": [
+        ("the still picture shows a reader the boxes", "chestlib/viewer/static.py", 'if state["read"]:', 'if False:'),
+        ("what is not committed comes back too", "chestlib/viewer/reading.py", 'if film.get("done"):', 'if film:'),
     ],
 }  # fmt: skip
 
@@ -435,7 +453,7 @@ FUSION: Group = {
 }  # fmt: skip
 
 FAMILIES: dict[int, Group] = {
-    1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS,
+    1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS | READING,
     9: COMMAND_LINE, 10: SEEDS, 11: RECIPE, 12: COURSE, 13: PAGES, 14: FUSION,
 }  # fmt: skip
 

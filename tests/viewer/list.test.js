@@ -23,6 +23,8 @@ test("images are looked through when the filter or the boxes change, and at no o
   const study = {
     images: Array.from({ length: 1000 }, () => ({ name: "one.png", patient: "" })),
     findings: [],
+    detectors: [],
+    reading: null,
     has: { boxes: true, both: true },
     get: (name) => traits[name],
     count: (i) => {
@@ -55,6 +57,22 @@ test("images are looked through when the filter or the boxes change, and at no o
     1000,
   );
   assert.equal(list.order.length, 500);
+  const orders = elements.find(({ attributes }) => attributes["aria-label"] === "Order of the images");
+  kinds.value = "all";
+  kinds.listeners.change();
+  assert.equal(
+    looked(() => {
+      orders.value = "missed";
+      orders.listeners.change();
+    }),
+    1000,
+  );
+  assert.deepEqual(list.order.slice(0, 2), [1, 3]);
+  assert.equal(list.beside(1, 1), 3);
+  orders.value = "given";
+  orders.listeners.change();
+  kinds.value = "missed";
+  kinds.listeners.change();
   for (const change of [{ threshold: 0.6 }, { iou: 0.3 }, { hidden: ["Mass"] }])
     assert.equal(
       looked(() => Object.assign(traits, change)),

@@ -42,6 +42,11 @@ def test_names_are_unique_in_the_one_scope() -> None:
     assert not [name for name, text in TEXTS.items() if unseen.search(text)], "a declaration that this test cannot read"
 
 
+def test_no_text_goes_over_lines() -> None:
+    """Comments and indents are taken out line by line."""
+    assert not [name for name, text in TEXTS.items() for line in text.splitlines() if line.count("`") % 2]
+
+
 def test_the_script_is_one_small_module() -> None:
     script = javascript.module()
     assert script.endswith(javascript.EXPORTS)

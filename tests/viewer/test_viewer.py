@@ -89,6 +89,52 @@ def test_what_cannot_be_shown_is_one_clear_line():
         pictures.grey(np.zeros((4, 4, 3), np.uint8))
 
 
+def test_several_detectors_are_named_and_aligned():
+    answers = [Detections([[12, 10, 42, 40]], [4], [0.9])] * 2
+    names = {"a": answers, "b": {"1.png": answers[0]}}
+    viewer = BoxViewer([ramp()] * 2, detections=names, names=["0.png", "1.png"])
+    assert (viewer._study["detectors"], viewer.detector, viewer.against) == (["a", "b"], "a", "b")
+    assert [len(image["detections"]) for image in viewer._study["images"]] == [1, 1]
+    assert [image["others"] for image in viewer._study["images"]] == [[None], [[[12, 10, 42, 40, 4, 0.9]]]]
+    assert "others" not in BoxViewer([ramp()] * 2, detections=answers)._study["images"][0]
+    assert static.boxes(viewer._state()) and not static.boxes(viewer._state() | {"detector": "b"})
+    with pytest.raises(ChestlibError, match=r"detections\['b'\]: expected one for each of 2 images, got 1"):
+        BoxViewer([ramp()] * 2, detections={"a": answers, "b": answers[:1]})
+    with pytest.raises(ChestlibError, match=r"detections: a mapping without a detector"):
+        BoxViewer([ramp()], detections={})
+    with pytest.raises(ChestlibError, match=r"detections\['a'\]: names none of the images shown \(image 1"):
+        BoxViewer([ramp()], detections={"a": {"x.png": answers[0]}})
+    with pytest.raises(ChestlibError, match="expected Detections, or None, for each image; got list"):
+        BoxViewer([ramp()], detections={"a": [[]]})
+    with pytest.raises(traitlets.TraitError, match="detector: 'c' is no detector; known are a, b"):
+        viewer.detector = "c"
+
+
+def test_who_reads_first_is_not_told_and_comes_back_as_detections(monkeypatch):
+    viewer = example(read=True)
+    assert repr(viewer) == "BoxViewer(3 images to read, 0 read)" and viewer.readings() == {}
+    drawn = [[10, 10, 40, 40, 4, 0.7], [1, 1, 5, 5, 9, 0.9]]
+    viewer._reading = {
+        "0": {"boxes": drawn, "done": True},
+        "1": {"boxes": [[0, 0, 9, 9, 0, 0.7]], "done": False},
+        "2": {"boxes": [], "done": True},
+    }
+    said = viewer.readings()
+    assert [(name, len(found)) for name, found in said.items()] == [("0.png", 2), ("2.png", 0)]
+    assert said["0.png"].labels.tolist() == [9, 4]
+    monkeypatch.setenv("CHESTLIB_EMBED", "2x64")
+    viewer.index = 1
+    data, _ = viewer._repr_mimebundle_()
+    assert 'alt="1.png: to be read"' in data["text/html"]
+    assert list(Parts(data["text/html"]).content["state"]["_reading"]) == ["0", "1"], "places among those embedded"
+    seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")).astype(int)
+    assert np.ptp(seen, axis=2).max() < 12, "grey: no box is drawn"
+    with pytest.raises(ChestlibError, match=r"image 2: no truth to score a reader against"):
+        BoxViewer([ramp()] * 2, [([], []), None], read=True)
+    with pytest.raises(ChestlibError, match=r"a\.png: 2 images of this name"):
+        BoxViewer([ramp()] * 2, [([], [])] * 2, names=["a.png"] * 2, read=True)
+
+
 RAMP = np.linspace(0, 1, 48, dtype=np.float32).reshape(6, 8)
 
 

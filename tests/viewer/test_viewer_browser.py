@@ -290,6 +290,30 @@ def test_live_in_jupyterlab(lab, browser):
         screenshot(page, "viewer-lab-dark")
 
 
+def test_what_a_reader_commits_comes_back_to_python(lab, browser):
+    lab.write(
+        "reading.ipynb",
+        [
+            "import sys; sys.path[:0] = " + json.dumps([str(HERE), str(HERE.parent)]),
+            "from test_reading_browser import viewer, TRUTH\nreader = viewer(read=True)\nreader",
+        ],
+    )
+    with quiet_page(browser, viewport={"width": 1400, "height": 900}) as page:
+        lab.open(page, "reading.ipynb")
+        lab.run_all(page)
+        page.wait_for_function("document.querySelector('.bv-zoom')?.textContent", timeout=60_000)
+        page.locator(".bv-stage").focus()
+        keys(page, "n", "4", "Delete", "Delete", "n", "8", "a", "m", "Enter")  # not the notebook's keys
+        asked = "{k: [(d['finding'], d['score']) for d in v.to_list()] for k, v in reader.readings().items()}"
+        for _ in range(50):
+            if (said := lab.ask(page, f"print({asked}, reader)")).endswith("1 read)"):
+                break
+            page.wait_for_timeout(100)
+        assert said == "{'one.png': [('Mass', 0.7)]} BoxViewer(3 images to read, 1 read)"
+        assert page.locator(".jp-Notebook .jp-Cell").count() == 2
+        screenshot(page, "viewer-lab-reading")
+
+
 @pytest.mark.parametrize("trusted", [False, True])
 def test_a_saved_notebook_shows_a_picture_or_once_trusted_the_viewer(lab, browser, trusted):
     lab.write("saved.ipynb", ["viewer"])

@@ -3,6 +3,7 @@
 import { h, icon, press } from "./dom.js";
 import { hint } from "./keys.js";
 
+/** @import { ImageList } from "./list.js" */
 /** @import { Study } from "./study.js" */
 /** @import { Tool } from "./types.d.ts" */
 /** @import { Commands } from "./commands.js" */
@@ -36,6 +37,7 @@ export class Bar {
       previous: button("Previous image", "ArrowLeft", "previous", icon("previous")),
       next: button("Next image", "ArrowRight", "next", icon("next")),
       pan: button("Drag pans", "w", "pan", icon("pan")),
+      draw: button("Drag draws boxes", "b", "draw", icon("draw")),
       window: button("Drag sets window and level", "w", "window", icon("window")),
       presets: button("Window presets", "p", "presets", icon("presets")),
       invert: button("Invert", "i", "invert", icon("invert")),
@@ -55,10 +57,18 @@ export class Bar {
         button("Fit the image", "0", "fit", icon("fit")),
         button("Actual size, 1:1", "z", "actualSize", "1:1"),
       ),
-      group("Grey levels", buttons.pan, buttons.window, buttons.presets, buttons.invert),
+      group(
+        "Grey levels",
+        study.reading ? buttons.draw : "",
+        buttons.pan,
+        buttons.window,
+        buttons.presets,
+        buttons.invert,
+      ),
       group(
         "More",
         buttons.labels,
+        button("Save the view as PNG", "s", "save", icon("save")),
         button("Full screen", "f", "fullScreen", icon("full")),
         button("Keys", "?", "help", "?"),
       ),
@@ -75,14 +85,16 @@ export class Bar {
     this.#zoom.textContent = zoom === null ? "" : `${Math.round(100 * zoom)} %`;
   }
 
-  /** @type {(stage: { tool: Tool, labels: boolean }, inverted: boolean, menuOpen: boolean, order: number[]) => void} */
-  refresh({ tool, labels }, inverted, menuOpen, order) {
+  /** @type {(stage: { tool: Tool, labels: boolean }, inverted: boolean, menuOpen: boolean, list: ImageList) => void} */
+  refresh({ tool, labels }, inverted, menuOpen, list) {
     const { image, images, index } = this.study;
+    const { order } = list;
     const patient = h("bdi", { title: image.patient }, image.patient);
     this.#name.replaceChildren(h("bdi", { title: image.name }, image.name));
     this.#patient.replaceChildren(...(image.patient ? ["Patient ", patient] : []));
     const buttons = this.buttons;
     press(buttons.pan, tool === "pan");
+    press(buttons.draw, tool === "draw");
     press(buttons.window, tool === "window");
     press(buttons.presets, menuOpen);
     press(buttons.invert, inverted);
@@ -91,7 +103,7 @@ export class Bar {
     const some = order.length < images.length;
     this.#position.textContent = `${at < 0 ? "–" : at + 1} / ${order.length}`;
     this.#position.title = some ? `Image ${index + 1} of ${images.length}; the filter shows ${order.length}` : "";
-    buttons.previous.disabled = !order.some((i) => i < index);
-    buttons.next.disabled = !order.some((i) => i > index);
+    buttons.previous.disabled = list.beside(index, -1) === undefined;
+    buttons.next.disabled = list.beside(index, 1) === undefined;
   }
 }

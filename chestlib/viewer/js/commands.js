@@ -1,14 +1,16 @@
 // What keys and buttons ask for.
 
+import { save } from "./keep.js";
 import { clamp, fixed } from "./numbers.js";
+import { sitting } from "./sitting.js";
 
-/** @import { Layer } from "./types.d.ts" */
+/** @import { Layer, Traits } from "./types.d.ts" */
 /** @import { Viewer } from "./viewer.js" */
 /** @typedef {ReturnType<typeof commands>} Commands */
 
 /** The commands of a viewer by name; one that returns false is not possible here and leaves its key to the page. */
 export function commands(/** @type {Viewer} */ viewer) {
-  const { study, view, grey, stage, list } = viewer;
+  const { editor, study, view, grey, stage, list } = viewer;
 
   /** To the next (+1) or previous (-1) image that the filter lets through. @type {(by: number) => void} */
   const step = (by) => viewer.go(list.beside(study.index, by));
@@ -33,22 +35,34 @@ export function commands(/** @type {Viewer} */ viewer) {
   };
 
   const toggleLayer = (/** @type {Layer} */ name) => {
-    if (!study.has[name]) return false;
+    if (!study.has[name] || !study.open(study.index)) return false;
     study.toggleLayer(name);
     viewer.announce(`${name} ${study.showsLayer(name) ? "shown" : "hidden"}`);
   };
 
   const toggleColour = () => {
-    if (!study.has.both) return false;
-    study.set("colour", study.get("colour") === "match" ? "finding" : "match");
+    if (!study.has.both || !study.open(study.index)) return false;
+    /** @type {Traits["colour"][]} */
+    const ways = ["finding", "match", ...(study.pair ? /** @type {const} */ (["difference"]) : [])];
+    study.set("colour", ways[(ways.indexOf(study.get("colour")) + 1) % ways.length]);
   };
 
   /** @type {(trait: "threshold" | "iou", by: number) => false | void} */
   const nudge = (trait, by) => {
-    if (!study.has.detections || (trait === "iou" && !study.has.both)) return false;
+    if (trait === "threshold" && editor.active) return editor.setSure(editor.sure + 2 * by);
+    if (!study.open(study.index)) return false;
+    if ((trait === "threshold" && !study.has.detections) || (trait === "iou" && !study.has.both)) return false;
     study.set(trait, Math.round(100 * clamp(study.get(trait) + by, 0, 1)) / 100);
     viewer.announce(`${trait === "iou" ? "IoU" : "score"} threshold ${fixed(study.get(trait))}`);
   };
+
+  const otherDetector = () => {
+    if (!study.pair || !study.open(study.index)) return false;
+    viewer.showDetector(study.get("against"));
+  };
+
+  const savePicture = () =>
+    stage.picture((blob) => blob && save(`${study.image.name.replace(/[^\w.-]+/g, "_")}.png`, blob));
 
   /** One thing at a time: help, menu, a field, the selection. */
   const close = () => {
@@ -61,6 +75,7 @@ export function commands(/** @type {Viewer} */ viewer) {
   };
 
   return {
+    ...sitting(viewer),
     previous: () => step(-1),
     next: () => step(1),
     first: () => viewer.go(list.order[0]),
@@ -79,12 +94,15 @@ export function commands(/** @type {Viewer} */ viewer) {
     pan: () => stage.setTool("pan"),
     window: () => stage.setTool("window"),
     otherTool: () => stage.setTool(stage.tool === "pan" ? "window" : "pan"),
+    save: savePicture,
     presets: () => viewer.menu.toggle(),
     invert: () => grey.invert(),
     previousBox: () => cycle(-1),
     nextBox: () => cycle(1),
     truth: () => toggleLayer("truth"),
     detections: () => toggleLayer("detections"),
+    yours: () => toggleLayer("yours"),
+    otherDetector,
     colour: toggleColour,
     labels: () => stage.toggleLabels(),
     thresholdDown: () => nudge("threshold", -0.05),

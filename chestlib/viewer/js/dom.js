@@ -73,6 +73,8 @@ const ICONS = {
   pan: "M8 1.5v13M1.5 8h13M6 3.5l2-2 2 2M6 12.5l2 2 2-2M3.5 6l-2 2 2 2M12.5 6l2 2-2 2",
   window: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 2v12M8 5h4.6M8 8h6M8 11h4.6",
   presets: "M3 4.5h10M3 11.5h10M6 2.5v4M10.5 9.5v4",
+  draw: "M3 13l.8-3L10.5 3.3a1.4 1.4 0 0 1 2.2 2.2L6 12.2z",
+  save: "M8 2.5v7M5 6.5l3 3 3-3M2.5 10.5v3h11v-3",
   invert: "M2.5 2.5h11v11h-11zM2.5 13.5l11-11M9 11h3",
   labels: "M2 3v4.7L8.3 14 14 8.3 7.7 2H3a1 1 0 0 0-1 1zM5 5h.01",
   full: "M9.5 2.5h4v4M13.5 2.5l-4.5 4.5M6.5 13.5h-4v-4M2.5 13.5l4.5-4.5",
@@ -82,7 +84,7 @@ const ICONS = {
 };
 
 /** @param {string} tag @param {Record<string, string | number>} attributes @param {Element[]} children */
-function svg(tag, attributes, ...children) {
+export function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.append(...children);
@@ -101,6 +103,7 @@ export function icon(name) {
  */
 export function swatch({ colour, line }, layer = "detections") {
   const truth = layer === "truth";
+  const around = { x: 3.5, y: 2.5, width: 17, height: 11, fill: "none", stroke: "#ffffff", "stroke-width": 1 };
   const box = svg("rect", {
     x: 5,
     y: 4,
@@ -110,9 +113,10 @@ export function swatch({ colour, line }, layer = "detections") {
     "fill-opacity": 0.15,
     stroke: colour,
     "stroke-width": truth ? 0.75 : 1.75,
-    "stroke-dasharray": { solid: "none", dashed: "3.2 2", dotted: "1.2 2" }[line],
+    "stroke-dasharray": { solid: "none", dashed: "3.2 2", dotted: "1.2 2", dashdot: "4 1.5 1 1.5" }[line],
   });
   const corners = { d: "M5 7V4h4M15 4h4v3M19 9v3h-4M9 12H5V9", fill: "none", stroke: colour, "stroke-width": 2 };
   const attributes = { viewBox: "0 0 24 16", class: "bv-swatch", "aria-hidden": "true" };
-  return svg("svg", attributes, box, ...(truth ? [svg("path", corners)] : []));
+  const extra = { truth: [svg("path", corners)], yours: [svg("rect", around)], detections: [] }[layer];
+  return svg("svg", attributes, box, ...extra);
 }

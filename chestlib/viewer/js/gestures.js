@@ -18,7 +18,10 @@ export class Gestures {
     element.addEventListener("pointerdown", (event) => this.#down(event));
     element.addEventListener("pointermove", (event) => this.#move(event));
     element.addEventListener("pointerup", (event) => this.#up(event));
-    element.addEventListener("pointercancel", (event) => this.#pointers.delete(event.pointerId));
+    element.addEventListener("pointercancel", (event) => {
+      this.#pointers.delete(event.pointerId);
+      hand.end(false);
+    });
     element.addEventListener("pointerleave", () => hand.leave());
     element.addEventListener("dblclick", () => hand.doubleClick());
     element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -32,8 +35,11 @@ export class Gestures {
     if (event.pointerType !== "touch") this.element.focus({ preventScroll: true }); // a finger may mean to scroll
     this.element.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
-    const windowing = event.button === 2 || event.shiftKey || this.hand.tool() === "window";
-    this.#press = { tool: event.button === 1 || !windowing ? "pan" : "window", moved: 0, button: event.button };
+    const windowing = event.button === 2 || event.shiftKey;
+    const tool = event.button === 1 ? "pan" : windowing ? "window" : this.hand.tool();
+    this.#press = { tool, moved: 0, button: event.button };
+    if (this.#pointers.size > 1) this.hand.end(false);
+    else this.hand.start(tool, { x: event.offsetX, y: event.offsetY }, event.pointerType === "touch");
   }
 
   #move(/** @type {PointerEvent} */ event) {
@@ -50,6 +56,7 @@ export class Gestures {
 
   #up(/** @type {PointerEvent} */ event) {
     this.#pointers.delete(event.pointerId);
+    this.hand.end(this.#press.moved >= STILL);
     if (this.#press.moved >= STILL || this.#press.button !== 0) return;
     this.element.focus({ preventScroll: true });
     this.hand.click({ x: event.offsetX, y: event.offsetY });

@@ -41,6 +41,7 @@ export class GreyWindow {
   width = FULL.width;
   inverted = false;
   canvas = document.createElement("canvas");
+  /** How often the canvas was painted. */ painted = 0;
   /** @type {Picture | null} */ #picture = null;
   /** @type {ImageData | null} */ #pixels = null;
 
@@ -90,5 +91,6 @@ export class GreyWindow {
     const out = new Uint32Array(this.#pixels.data.buffer);
     for (let i = 0; i < out.length; i++) out[i] = table[grey[i]];
     pen(canvas).putImageData(this.#pixels, 0, 0);
+    this.painted += 1;
   }
 }

@@ -3,6 +3,8 @@
 import { h, icon } from "./dom.js";
 import { KEYS } from "./keys.js";
 
+/** @import { Study } from "./study.js" */
+
 /** Lies over the whole viewer; `toggled` hears when it opens or closes. */
 export class Help {
   #close = h(
@@ -11,13 +13,18 @@ export class Help {
     icon("alarm"),
   );
 
-  constructor(/** @type {(open: boolean) => void} */ toggled) {
+  /** @param {Study} study @param {(open: boolean) => void} toggled */
+  constructor(study, toggled) {
     this.toggled = toggled;
-    const groups = Object.entries(KEYS).map(([title, keys]) =>
+    const used = (/** @type {string?} */ command) => command !== "otherDetector" || study.detectors.length > 1;
+    const titles = Object.entries(KEYS).filter(([title]) => title !== "Reading" || study.reading);
+    const groups = titles.map(([title, keys]) =>
       h(
         "div.bv-keygroup",
         h("div.bv-heading", title),
-        ...keys.map(([, shown, says]) => h("div.bv-keyline", h("span", h("span.bv-key", shown)), h("span", says))),
+        ...keys
+          .filter(([, , , command]) => used(command))
+          .map(([, shown, says]) => h("div.bv-keyline", h("span", h("span.bv-key", shown)), h("span", says))),
       ),
     );
     this.element = h(
@@ -32,6 +39,9 @@ export class Help {
           "div.bv-help-foot",
           "Drag pans, or sets width (sideways) and level (up and down) with W or the right button. ",
           "Wheel and pinch zoom to the pointer. A click selects a box; click again for the one beneath.",
+          study.reading
+            ? " Reading: drag around each finding. Of the selected box drag an edge or the inside; the arrows do it too, by finer steps the closer you look. Esc lets go of it."
+            : "",
         ),
       ),
     );

@@ -1,5 +1,6 @@
 // The two hosts: anywidget in Jupyter, and a page without a kernel.
 
+import { keepReading } from "./keep.js";
 import { StaticModel } from "./static_model.js";
 import { Viewer } from "./viewer.js";
 
@@ -25,6 +26,7 @@ export function mount(host) {
     const bytes = Uint8Array.from(atob(data[index]), (character) => character.charCodeAt(0));
     return [{ kind: "picture", index, width: about[0], height: about[1] }, [bytes]];
   });
+  if (state.read) keepReading(model);
   for (const fallback of host.querySelectorAll(":scope > :not(script)")) fallback.remove();
   return new Viewer(model, host);
 }

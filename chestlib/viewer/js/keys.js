@@ -21,6 +21,7 @@ export const KEYS = {
     ["z", "Z", "actual size, 1:1", "actualSize"],
     ["Shift+Arrow", "Shift ←↑↓→", "pan", null],
     ["f", "F", "full screen", "fullScreen"],
+    ["s", "S", "save the view as PNG", "save"],
     ["r", "R", "reset zoom and grey window", "reset"],
   ],
   Grey: [
@@ -28,12 +29,25 @@ export const KEYS = {
     ["p", "P", "window presets", "presets"],
     ["i", "I", "invert", "invert"],
   ],
+  Reading: [
+    ["b", "B", "drag draws boxes", "draw"],
+    ["n", "N", "a box in the middle", "newBox"],
+    ["Arrow", "←↑↓→", "move the selected box", null],
+    ["Shift+Arrow", "Shift ←↑↓→", "resize it", null],
+    ["1-9", "1 … 9, X", "name it, or the next boxes", null],
+    ["[", "[ ]", "less or more sure", null],
+    [",", ", .", "previous or next box of yours", "previousYours"],
+    ["Delete", "Del", "delete it", "remove"],
+    ["Enter", "Enter", "commit the film, then the next", "commit"],
+    ["y", "Y", "your boxes on or off", "yours"],
+  ],
   Boxes: [
     ["ArrowUp", "↑", "previous box", "previousBox"],
     ["ArrowDown", "↓", "next box", "nextBox"],
     ["t", "T", "truth on or off", "truth"],
     ["d", "D", "detections on or off", "detections"],
-    ["m", "M", "colour by finding, or by match", "colour"],
+    ["m", "M", "colour by finding, match or difference", "colour"],
+    ["a", "A", "the other detector", "otherDetector"],
     ["l", "L", "labels on or off", "labels"],
     ["[", "[", "score threshold down", "thresholdDown"],
     ["]", "]", "score threshold up", "thresholdUp"],
@@ -49,10 +63,13 @@ export const KEYS = {
 export const FINDING_KEYS = "123456789x";
 
 const BY_KEY = new Map(
-  Object.values(KEYS).flatMap((keys) => keys.map(([key, shown, , command]) => [key, { shown, command }])),
+  Object.values(KEYS)
+    .flat()
+    .filter(([, , , command]) => command)
+    .map(([key, shown, , command]) => [key, { shown, command }]),
 );
 /** @type {Record<string, string>} */
-const SAME_KEY = { "=": "+", _: "-" };
+const SAME_KEY = { "=": "+", _: "-", Backspace: "Delete" };
 /** @type {Record<string, [x: number, y: number]>} */
 const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -60,19 +77,24 @@ const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowD
 export const hint = (key) => BY_KEY.get(key)?.shown ?? key;
 
 /**
- * What a key asks for: a command, a move of the image, or a finding (by its place) on or off; null: it is not ours.
- * @typedef {{ command?: keyof Commands | null, pan?: [x: number, y: number], finding?: number }} Wish
- * @param {KeyboardEvent} event @param {boolean} inList @returns {Wish | null}
+ * What a key asks for: a command, a move of the image or, when `editing`, of a box, or a finding (by its place); null: it
+ * is not ours.
+ * @typedef {{ command?: keyof Commands | null, pan?: [x: number, y: number], finding?: number } & Nudge} Wish
+ * @typedef {{ nudge?: [x: number, y: number], grows?: boolean }} Nudge
+ * @param {KeyboardEvent} event @param {boolean} inList @param {boolean} editing @returns {Wish | null}
  */
-export function pressed(event, inList) {
+export function pressed(event, inList, editing) {
   const { target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   // A control keeps the keys it needs itself: text, options, the value of a slider, the rows of the list.
   if (target.matches("select, input:not([type=range])") && key !== "Escape") return null;
   if (target.matches("input[type=range]") && /^(Arrow|Home|End)/.test(key)) return null;
+  if (target.matches("button") && key === "Enter") return null;
+  if (editing && !inList && ARROWS[key]) return { nudge: [-ARROWS[key][0], -ARROWS[key][1]], grows: event.shiftKey };
   if (event.shiftKey && ARROWS[key]) return { pan: ARROWS[key] };
   if (inList && key.startsWith("Arrow")) return { command: /Up|Left/.test(key) ? "previous" : "next" };
   if (FINDING_KEYS.includes(key)) return { finding: FINDING_KEYS.indexOf(key) };
+  if (key === ".") return { command: "nextYours" };
   return { command: BY_KEY.get(SAME_KEY[key] ?? key)?.command };
 }

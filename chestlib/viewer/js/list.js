@@ -4,7 +4,7 @@ import { h, icon, origin, point, reveal } from "./dom.js";
 import { hint } from "./keys.js";
 
 /** @import { Study } from "./study.js" */
-/** @import { Box } from "./types.d.ts" */
+/** @import { Box, Outcome } from "./types.d.ts" */
 /** @typedef {{ chosen: (index: number) => void, filtered: () => void, scrolled: () => void }} ListListener */
 
 const ROW = 40; // height of a row, CSS pixels
@@ -13,7 +13,7 @@ const ROW = 40; // height of a row, CSS pixels
 export class ImageList {
   /** The images that pass the filter. @type {number[]} */
   order = [];
-  #filter = { text: "", finding: 0, outcome: "all" };
+  #filter = { text: "", finding: 0, outcome: "all", order: "given" };
   #sifted = ""; // by what `order` was found
   #search = h("input.bv-search", {
     type: "search",
@@ -47,23 +47,30 @@ export class ImageList {
       const element = h("select.bv-select", { "aria-label": label, title: label, onchange }, ...choices);
       return element;
     };
-    const { findings, has } = this.study;
-    const outcomes = [
-      ["all", "All images"],
-      ["diseased", "With findings"],
-      ["normal", "Normal"],
-    ];
+    const { study } = this;
+    const { findings, has } = study;
+    const outcomes = [["all", "All images"]];
+    if (has.yours) outcomes.push(["unread", "To read"], ["read", "Read"]);
+    else outcomes.push(["diseased", "With findings"], ["normal", "Normal"]);
+    const orders = [["given", "In order"]];
+    if (has.detections && !has.yours) orders.push(["score", "Best score first"]);
+    if (has.both) orders.push(["missed", "Most missed first"], ["alarm", "Most false alarms first"]);
+    if (study.detectors.length > 1) {
+      outcomes.push(["disagree", "Detectors differ"]);
+      orders.push(["disagree", "Most disagreement first"]);
+    }
     if (has.both) outcomes.push(["alarm", "With false alarms"], ["missed", "With missed"]);
     const names = [[0, "Any finding"], ...findings.map(({ name }, i) => [i + 1, name])];
     return [
       select("Show images with this finding", names, (value) => this.#sift({ finding: Number(value) })),
       select("Show images of this kind", outcomes, (value) => this.#sift({ outcome: value })),
+      ...(orders.length > 1 ? [select("Order of the images", orders, (value) => this.#sift({ order: value }))] : []),
     ];
   }
 
   // --- the filter ---
 
-  #sift(/** @type {Partial<{ text: string, finding: number, outcome: string }>} */ change) {
+  #sift(/** @type {Partial<{ text: string, finding: number, outcome: string, order: string }>} */ change) {
     Object.assign(this.#filter, change);
     this.on.filtered();
   }
@@ -71,10 +78,42 @@ export class ImageList {
   /** Find the images that pass. With a finding chosen, false alarms and missed are those of the finding. */
   sift() {
     const { study } = this;
-    const by = JSON.stringify([this.#filter, study.get("threshold"), study.get("iou"), study.get("hidden")]);
+    const settings = /** @type {const} */ (["threshold", "iou", "hidden", "detector", "against"]).map((name) =>
+      study.get(name),
+    );
+    const by = JSON.stringify([this.#filter, settings, study.reading?.read]);
     if (by === this.#sifted) return; // asked at every move of a mouse that drags the grey window
     this.#sifted = by;
     this.order = study.images.map((_, i) => i).filter((i) => this.#passes(i));
+    if (this.#filter.order === "given") return;
+    const keys = new Map(this.order.map((i) => [i, this.#key(i)]));
+    this.order.sort((a, b) => (keys.get(b) ?? 0) - (keys.get(a) ?? 0)); // stable
+  }
+
+  /** Of the finding chosen, if one is, and shown. @param {Box} box */
+  #counts = (box) => (!this.#filter.finding || box[4] === this.#filter.finding) && this.study.shows(box[4]);
+
+  /** By what an image stands before others. @param {number} i */
+  #key(i) {
+    const { study } = this;
+    const { order } = this.#filter;
+    if (order === "disagree") return this.#disagreement(i);
+    if (order === "score")
+      return Math.max(
+        -1,
+        ...study
+          .detected(i)
+          .filter(this.#counts)
+          .map((box) => box[5]),
+      );
+    return study.count(i, this.#counts)[/** @type {Outcome} */ (order)];
+  }
+
+  /** How many true boxes only one of two detectors found. @param {number} i */
+  #disagreement(i) {
+    const truth = this.study.images[i].truth ?? [];
+    const ways = this.study.difference(i) ?? [];
+    return ways.filter((way, j) => this.#counts(truth[j]) && (way === "a" || way === "b")).length;
   }
 
   #passes(/** @type {number} */ i) {
@@ -82,8 +121,10 @@ export class ImageList {
     const study = this.study;
     const image = study.images[i];
     if (text && !`${image.name}\n${image.patient}`.toLowerCase().includes(text)) return false;
+    if (outcome === "unread" || outcome === "read") return study.open(i) === (outcome === "read");
+    if (outcome === "disagree") return this.#disagreement(i) > 0;
     if (outcome === "all" && !finding) return true;
-    const of = (/** @type {Box} */ box) => (!finding || box[4] === finding) && study.shows(box[4]);
+    const of = this.#counts;
     if (outcome === "alarm" || outcome === "missed") return study.count(i, of)[outcome] > 0;
     const reported = study.reported(i);
     if (outcome === "normal") return !reported.length;
@@ -93,7 +134,7 @@ export class ImageList {
   /** The next (+1) or previous (-1) image that passes; undefined at the end. */
   beside(/** @type {number} */ index, /** @type {number} */ by) {
     const at = this.order.indexOf(index);
-    if (at >= 0) return this.order[at + by];
+    if (at >= 0 || this.#filter.order !== "given") return this.order[at + by];
     return by > 0 ? this.order.find((i) => i > index) : this.order.findLast((i) => i < index);
   }
 
@@ -151,7 +192,8 @@ export class ImageList {
       const n = counts[outcome];
       return n ? h("span.bv-tally", { title: study.tell(outcome, n) }, icon(outcome), String(n)) : "";
     };
-    const instead = image.truth ? "normal" : study.has.detections ? "" : h("bdi", image.patient);
+    const known = study.open(i) ? "normal" : "to read";
+    const instead = image.truth ? known : study.has.detections ? "" : h("bdi", image.patient);
     return h(
       "div.bv-item",
       {

@@ -6,8 +6,9 @@ import { clamp, fixed } from "./numbers.js";
 /** @import { View } from "./view.js" */
 /** @typedef {Place & { item: Item, rank: number }} Mark a box on the stage; rank 2: selected, 1: under the pointer */
 
+const MANY = 1000; // of them the dark edge is left out: it takes as long again
 const LABELS = 30; // drawn at a time, best scores first; zooming in brings out the others
-const DASH = { solid: [], dashed: [7, 4], dotted: [1.5, 4] };
+const DASH = { solid: [], dashed: [7, 4], dotted: [1.5, 4], dashdot: [8, 3, 1.5, 3] };
 
 /**
  * All boxes in sight, then the labels of those that `labelled` takes, as far as there is room on the stage.
@@ -23,7 +24,7 @@ export function drawMarks(context, items, view, rank, labelled) {
   const seen = marks.filter((mark) => view.sees(mark, 4));
   for (const mark of [...seen].reverse()) {
     context.globalAlpha = selected && !mark.rank ? 0.45 : 1;
-    drawBox(context, mark);
+    drawBox(context, mark, items.length > MANY);
   }
   /** @type {(Point & { width: number })[]} */
   const taken = [];
@@ -36,10 +37,11 @@ export function drawMarks(context, items, view, rank, labelled) {
 }
 
 /**
- * Truth is a thin line with heavy corners, a detection an even outline: told apart without colour.
- * @type {(context: CanvasRenderingContext2D, mark: Mark) => void}
+ * Truth is a thin line with heavy corners, a detection an even outline, the reader's box an outline edged in white: told
+ * apart without colour.
+ * @type {(context: CanvasRenderingContext2D, mark: Mark, plain: boolean) => void}
  */
-function drawBox(context, { left, top, right, bottom, item: { layer, style }, rank }) {
+function drawBox(context, { left, top, right, bottom, item: { layer, style }, rank }, plain) {
   const [width, height] = [right - left, bottom - top];
   const alpha = context.globalAlpha;
   const truth = layer === "truth";
@@ -55,7 +57,8 @@ function drawBox(context, { left, top, right, bottom, item: { layer, style }, ra
     context.fillRect(left, top, width, height);
     context.globalAlpha = alpha;
   }
-  outline(rank === 2 ? "#ffffff" : "rgb(0 0 0 / 50%)", line + 1.5); // parts the line from bright bone
+  const edge = rank === 2 || layer === "yours" ? "#ffffff" : "rgb(0 0 0 / 50%)"; // parts the line from bright bone
+  if (!plain || rank) outline(edge, line + 1.5);
   outline(style.colour, line, DASH[style.line]);
   if (!truth) return;
   const reach = Math.min(14, width / 3, height / 3);
@@ -85,7 +88,8 @@ function drawBox(context, { left, top, right, bottom, item: { layer, style }, ra
 function drawLabel(context, { left, top, right, bottom, item }, taken, stage) {
   const { finding, style } = item;
   const truth = item.layer === "truth";
-  const text = truth ? finding.name : `${finding.name} ${fixed(item.score)}`;
+  const whose = item.layer === "yours" ? "you: " : "";
+  const text = truth ? finding.name : `${whose}${finding.name} ${fixed(item.score)}`;
   const [width, height] = [context.measureText(text).width + 10, 17];
   const x = clamp(left - 1, 0, Math.max(stage.width - width, 0));
   const outside = truth ? bottom + 2 : top - height - 2;

@@ -1,37 +1,39 @@
 // The panel beside the image: layers, thresholds, findings, and the table of boxes.
 
+import { Detectors } from "./detectors.js";
 import { h, press, slider, swatch } from "./dom.js";
 import { FINDING_KEYS } from "./keys.js";
 
 /** @import { Study } from "./study.js" */
-/** @import { Item, Layer, Style } from "./types.d.ts" */
+/** @import { Item, Layer, Style, Traits } from "./types.d.ts" */
 /** @import { Commands } from "./commands.js" */
 
 /** The settings of the boxes, as the study has them. */
 export class Panel {
   /** @type {Partial<Record<Layer, Toggle>>} */ #layers = {};
   /** @type {{ trait: "threshold" | "iou", show: (value: number) => void }[]} */ #sliders = [];
-  /** @type {{ by: "finding" | "match", element: Element }[]} */ #colours = [];
+  /** @type {{ by: Traits["colour"], element: Element }[]} */ #colours = [];
+  /** @type {HTMLElement[]} */ #settings;
   /** @type {Toggle[]} */
   #findings;
 
   /**
    * @param {Study} study @param {Node} table @param {Commands} commands
-   * @param {(name: string) => void} toggleFinding
+   * @param {{ finding: (name: string) => void, detector: (name: string) => void }} on
+   * @param {Node | string} sheet of the reader
    */
-  constructor(study, table, commands, toggleFinding) {
+  constructor(study, table, commands, on, sheet) {
     this.study = study;
     const { has } = study;
     const sample = /** @type {Style} */ ({ colour: "#c9d3e0", line: "solid" });
     this.#findings = study.findings.map(
-      (finding, i) =>
-        new Toggle(finding.name, FINDING_KEYS[i] ?? "", swatch(finding), () => toggleFinding(finding.name)),
+      (finding, i) => new Toggle(finding.name, FINDING_KEYS[i] ?? "", swatch(finding), () => on.finding(finding.name)),
     );
     if (has.truth) this.#layers.truth = new Toggle("Truth", "t", swatch(sample, "truth"), commands.truth);
+    if (has.yours) this.#layers.yours = new Toggle("Yours", "y", swatch(sample, "yours"), commands.yours);
     if (has.detections) this.#layers.detections = new Toggle("Detections", "d", swatch(sample), commands.detections);
-    this.element = h(
-      "div.bv-panel",
-      { role: "group", "aria-label": "Boxes" },
+    this.detectors = study.detectors.length > 1 ? new Detectors(study, on.detector) : null;
+    this.#settings = [
       h(
         "div.bv-section",
         ...Object.values(this.#layers).map(({ element }) => element),
@@ -43,6 +45,7 @@ export class Panel {
               { role: "group", "aria-label": "Colour by" },
               this.#colour("finding", "By finding"),
               this.#colour("match", "By match"),
+              this.detectors ? this.#colour("difference", "A – B") : "",
             )
           : "",
       ),
@@ -51,6 +54,13 @@ export class Panel {
         h("div.bv-heading", h("span", "Findings")),
         h("div.bv-findings", ...this.#findings.map(({ element }) => element)),
       ),
+    ];
+    if (this.detectors) this.#settings.unshift(this.detectors.element);
+    this.element = h(
+      "div.bv-panel",
+      { role: "group", "aria-label": "Boxes" },
+      sheet,
+      ...this.#settings,
       h(
         "div",
         { class: `bv-section bv-grow${has.both ? "" : " bv-plain"}` },
@@ -58,7 +68,7 @@ export class Panel {
           "div.bv-heading.bv-columns",
           h("span"),
           h("span", "Boxes"),
-          h("span.bv-number", has.detections ? "Score" : "Size"),
+          h("span.bv-number", has.detections || has.yours ? "Score" : "Size"),
           has.both ? h("span.bv-number", "IoU") : "",
         ),
         table,
@@ -75,7 +85,7 @@ export class Panel {
     return field;
   }
 
-  /** @type {(by: "finding" | "match", text: string) => Node} */
+  /** @type {(by: Traits["colour"], text: string) => Node} */
   #colour(by, text) {
     const element = h("button.bv-choice", { type: "button", onclick: () => this.study.set("colour", by) }, text);
     this.#colours.push({ by, element });
@@ -84,6 +94,8 @@ export class Panel {
 
   refresh(/** @type {Item[]} */ items) {
     const study = this.study;
+    for (const section of this.#settings) section.hidden = !study.open(study.index);
+    this.detectors?.refresh();
     for (const name of /** @type {Layer[]} */ (Object.keys(this.#layers))) {
       this.#layers[name]?.show(study.showsLayer(name), items.filter(({ layer }) => layer === name).length || "");
     }

@@ -1,23 +1,27 @@
 // The stage: the picture, the boxes on it, and what floats above them.
 
-import { h, pen, swatch } from "./dom.js";
+import { legend } from "./detectors.js";
+import { h, swatch } from "./dom.js";
 import { Gestures } from "./gestures.js";
+import { same } from "./items.js";
 import { drawMarks } from "./marks.js";
 import { fixed } from "./numbers.js";
-import { same } from "./study.js";
+import { drawFilm, Pane, photographed } from "./panes.js";
 
 /** @import { GreyWindow } from "./grey.js" */
 /** @import { Study } from "./study.js" */
 /** @import { BoxListener, Item, Outcome, Picture, Point, Task, Tool, Unreadable } from "./types.d.ts" */
 /** @import { View } from "./view.js" */
+/** @import { Editor } from "./editor.js" */
 /** @typedef {BoxListener & { inUse: () => boolean, changed: (...tasks: Task[]) => void }} StageListener */
 
 /** Draws one image with its boxes, and turns what a hand does there into moves, windows, hovers and selections. */
 export class Stage {
   labels = true;
   /** @type {Tool} */ tool = "pan";
-  #image = h("canvas", { "aria-hidden": "true" });
-  #boxes = h("canvas", { "aria-hidden": "true" });
+  #film = new Pane();
+  #boxes = new Pane();
+  #pencil = new Pane();
   #message = h("div.bv-message");
   #legend = h("div.bv-corner.bv-top-right.bv-legend");
   #pointer = h("div.bv-corner.bv-bottom-left");
@@ -27,8 +31,9 @@ export class Stage {
   element = h(
     "div.bv-stage",
     { tabindex: 0, role: "application", "aria-roledescription": "image viewer" },
-    this.#image,
-    this.#boxes,
+    this.#film.canvas,
+    this.#boxes.canvas,
+    this.#pencil.canvas,
     this.#message,
     this.#legend,
     this.#pointer,
@@ -41,20 +46,32 @@ export class Stage {
   /** @type {Picture | null} */ #picture = null;
   #wheelHint = 0;
 
-  /** @param {Study} study @param {View} view @param {GreyWindow} grey @param {StageListener} on */
-  constructor(study, view, grey, on) {
+  /** @param {Study} study @param {View} view @param {GreyWindow} grey @param {Editor} editor @param {StageListener} on */
+  constructor(study, view, grey, editor, on) {
     this.study = study;
+    this.editor = editor;
     this.view = view;
     this.grey = grey;
     this.on = on;
     new Gestures(this.element, {
-      tool: () => this.tool,
+      tool: () => this.#inHand,
       inUse: on.inUse,
-      over: (at) => this.hover(this.#hit(at)[0] ?? null, at),
+      start: (tool, at, finger) => tool === "draw" && editor.start(at, finger),
+      end: (valid) => {
+        editor.end(valid);
+        on.changed("refresh");
+      },
+      over: (at) => {
+        this.hover(this.#hit(at)[0] ?? null, at);
+        this.element.style.cursor = this.#inHand === "draw" ? editor.cursor(at) : "";
+      },
       leave: () => this.hover(null),
       drag: (tool, dx, dy, at) => {
-        this.hover(null, at);
-        if (tool === "pan") view.pan(dx, dy);
+        this.hover(null, tool === "draw" ? null : at);
+        if (tool === "draw") {
+          editor.drag(at);
+          on.changed();
+        } else if (tool === "pan") view.pan(dx, dy);
         else grey.set({ width: grey.width + dx / 400, level: grey.level + dy / 400 });
       },
       pan: (dx, dy) => view.pan(dx, dy),
@@ -63,6 +80,11 @@ export class Stage {
       doubleClick: () => view.fit(),
       refused: () => this.#hintAtWheel(),
     });
+  }
+
+  /** What a drag does: nothing is drawn on a film that is committed. */
+  get #inHand() {
+    return this.tool === "draw" && !this.editor.active ? "pan" : this.tool;
   }
 
   setTool(/** @type {Tool} */ tool) {
@@ -90,7 +112,7 @@ export class Stage {
   /** The controls around the image follow the state; `items` are the boxes to draw. @param {Item[]} items */
   refresh(items) {
     this.#items = items;
-    this.element.dataset.tool = this.tool;
+    this.element.dataset.tool = this.#inHand;
     const { width, level, inverted } = this.grey;
     this.#levels.textContent = `W ${fixed(width)}  L ${fixed(level)}${inverted ? "  inverted" : ""}`;
     this.#drawLegend();
@@ -100,7 +122,8 @@ export class Stage {
 
   #drawLegend() {
     const study = this.study;
-    this.#legend.replaceChildren();
+    const difference = study.get("colour") === "difference" && study.difference(study.index);
+    this.#legend.replaceChildren(...(difference ? legend(study, difference) : []));
     if (!study.coloursMatches) return;
     const counts = study.count(study.index, (box) => study.shows(box[4]));
     for (const outcome of /** @type {Outcome[]} */ (Object.keys(study.outcomes))) {
@@ -171,41 +194,43 @@ export class Stage {
 
   // --- drawing ---
 
-  /** Both canvases; returns the zoom, in pixels of the screen for one of the original, null without a picture. */
+  /** All panes; returns the zoom, in pixels of the screen for one of the original, null without a picture. */
   draw() {
-    const view = this.view;
+    const { view, grey, editor, study } = this;
     const picture = this.#picture;
     const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
-    if (!width || !height) return null;
-    for (const canvas of [this.#image, this.#boxes]) {
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      pen(canvas).setTransform(1, 0, 0, 1, 0, 0);
-      pen(canvas).clearRect(0, 0, width, height);
-    }
-    if (!picture) return null;
-    const context = pen(this.#image);
-    const [sx, sy] = [(view.scale * picture.width) / picture.columns, (view.scale * picture.height) / picture.rows];
-    context.setTransform(ratio * sx, 0, 0, ratio * sy, ratio * view.x, ratio * view.y);
-    context.imageSmoothingEnabled = ratio * sx < 6; // beyond that the pixels themselves are of interest
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.grey.canvas, 0, 0);
-    this.#drawBoxes(ratio);
-    return ratio * view.scale;
+    const size = { width: Math.round(view.width * ratio), height: Math.round(view.height * ratio) };
+    if (!size.width || !size.height) return null;
+    const place = [picture, ratio, view.x, view.y, view.scale];
+    this.#film.draw(size, [...place, grey.painted], (context) => {
+      if (picture) drawFilm(context, picture, grey, view, ratio);
+    });
+    this.#boxes.draw(size, [...place, this.#items, this.#hovered, editor.changes], (context) => {
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      if (picture) this.#drawBoxes(context);
+    });
+    this.#pencil.draw(size, [...place, editor.strokes, study.get("selection"), study.index], (context) => {
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      editor.draw(context);
+    });
+    return picture && ratio * view.scale;
   }
 
-  #drawBoxes(/** @type {number} */ ratio) {
+  /** The view as it is, film and boxes, as a PNG. @param {BlobCallback} done */
+  picture(done) {
+    photographed([this.#film, this.#boxes], done);
+  }
+
+  #drawBoxes(/** @type {CanvasRenderingContext2D} */ context) {
     const study = this.study;
-    const context = pen(this.#boxes);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    // A truth box that was hit lies by its detection, whose label says the same.
-    const withDetections = study.showsLayer("detections");
+    // A truth box that was hit lies by its mark, whose label says the same.
+    const withMarks = study.showsLayer(study.reading ? "yours" : "detections");
     drawMarks(
       context,
       this.#items,
       this.view,
       (item) => (study.isSelected(item) ? 2 : same(item, this.#hovered) ? 1 : 0),
-      (item) => this.labels && !(item.layer === "truth" && item.outcome === "hit" && withDetections),
+      (item) => this.labels && !(item.layer === "truth" && item.outcome === "hit" && withMarks),
     );
   }
 }

@@ -1,26 +1,37 @@
 // What is shown of which image: the study, and the settings that Python and the page share.
 
+import { marked } from "./froc.js";
+import { described, drawable } from "./items.js";
 import { match } from "./match.js";
-import { clamp, fixed, size } from "./numbers.js";
+import { clamp } from "./numbers.js";
+import { Reading } from "./reading.js";
 
-/** @import { Box, Item, Layer, Match, Model, Outcome, Traits } from "./types.d.ts" */
+/** @import { Box, DetectionBox, Difference, Finding, Item, Layer, Marked, Match, Model, Outcome, Traits } from "./types.d.ts" */
+/** @typedef {"yours" | number} Source Whose marks: the reader's, or a detector's by its place */
+
+/** @type {Finding} */
+const UNNAMED = { name: "no finding yet", colour: "#ffffff", line: "solid" };
 
 /** The model, read: its images and findings, which boxes its settings let through, and how they match. */
 export class Study {
-  /** The matches of each image under the thresholds `at`. @type {Map<number, Match | null>} */
+  /** The matches under the thresholds `at`, by whose marks and image. @type {Map<string, Match | null>} */
   #matches = new Map();
-  #at = { threshold: NaN, iou: NaN };
+  #at = "";
 
   constructor(/** @type {Model} */ model) {
     this.model = model;
-    const { images, findings, outcomes, note } = model.get("_study");
+    const { images, findings, outcomes, differences, detectors, note } = model.get("_study");
     this.images = images;
     this.findings = findings;
     this.outcomes = outcomes;
+    this.differences = differences;
+    this.detectors = detectors;
     this.note = note;
+    this.reading = model.get("read") ? new Reading(model) : null;
+    const yours = this.reading !== null;
     const truth = images.some((image) => image.truth);
-    const detections = images.some((image) => image.detections);
-    this.has = { truth, detections, boxes: truth || detections, both: truth && detections };
+    const detections = images.some((image) => image.detections || image.others?.some(Boolean));
+    this.has = { truth, detections, yours, boxes: truth || detections, both: truth && (detections || yours) };
   }
 
   get index() {
@@ -48,7 +59,7 @@ export class Study {
   }
 
   finding(/** @type {number} */ id) {
-    return this.findings[id - 1];
+    return this.findings[id - 1] ?? UNNAMED;
   }
 
   /** May the boxes of this finding be drawn? @param {number} id */
@@ -69,47 +80,102 @@ export class Study {
     this.set("hidden", toggled(this.get("hidden"), name));
   }
 
+  // --- whose marks ---
+
+  /** May truth and detections of image i be seen? @param {number} i */
+  open(i) {
+    return this.reading === null || this.reading.done(i);
+  }
+
+  /** The detector shown, by its place. */
+  get detector() {
+    return Math.max(0, this.detectors.indexOf(this.get("detector")));
+  }
+
+  /** A and B, the two that are compared, in the order in which they were given; null with fewer. */
+  get pair() {
+    const other = this.detectors.indexOf(this.get("against"));
+    return other < 0 || other === this.detector ? null : [this.detector, other].sort((a, b) => a - b);
+  }
+
+  /** Whose marks the truth is matched with, and counted. @returns {Source} */
+  get main() {
+    return this.reading ? "yours" : this.detector;
+  }
+
+  /** The marks on image i, best first. @type {(i: number, source?: Source) => DetectionBox[] | null} */
+  marks(i, source = this.detector) {
+    if (source === "yours") return this.reading?.boxes(i) ?? null;
+    return source ? (this.images[i].others?.[source - 1] ?? null) : this.images[i].detections;
+  }
+
+  /** The score that a mark must reach. @param {Source} source */
+  least(source) {
+    return source === "yours" ? 0 : this.get("threshold");
+  }
+
   /** The detections of image i that reach the score threshold. @param {number} i */
   detected(i) {
     const threshold = this.get("threshold");
-    return (this.images[i].detections ?? []).filter((box) => box[5] >= threshold);
+    return (this.marks(i) ?? []).filter((box) => box[5] >= threshold);
   }
 
-  /** What an image is taken to show: its truth where it is known. @param {number} i @returns {Box[]} */
+  /** What an image is taken to show: its truth where it is known and may be. @param {number} i @returns {Box[]} */
   reported(i) {
+    if (!this.open(i)) return this.marks(i, "yours") ?? [];
     return this.images[i].truth ?? this.detected(i);
   }
 
-  #matched(/** @type {number} */ i) {
-    const [threshold, iou] = [this.get("threshold"), this.get("iou")];
-    if (threshold !== this.#at.threshold || iou !== this.#at.iou) {
-      this.#at = { threshold, iou };
-      this.#matches.clear();
-    }
-    let found = this.#matches.get(i);
-    if (found === undefined) {
-      const { truth, detections } = this.images[i];
-      found = truth && detections && match(truth, detections, threshold, iou);
-      this.#matches.set(i, found);
-    }
-    return found;
+  /** Did somebody look for the finding of this box on image i? @type {(i: number, box: Box) => boolean} */
+  judges(i, box) {
+    return this.images[i].looked?.includes(box[4]) ?? true;
+  }
+
+  /** All marks of somebody on the films that were read, whatever their score. @type {(source: Source) => Marked[]} */
+  marked(source) {
+    const films = this.reading?.read ?? [];
+    return films.map((i) => {
+      const judged = (this.marks(i, source) ?? []).filter((box) => this.judges(i, box));
+      return marked(this.images[i].truth ?? [], judged, this.get("iou"));
+    });
+  }
+
+  /** @type {(i: number, source?: Source) => Match | null} */
+  matched(i, source = this.main) {
+    const truth = this.images[i].truth;
+    const found = this.marks(i, source);
+    if (!truth || !found || !this.open(i)) return null;
+    const at = `${this.get("threshold")} ${this.get("iou")}`;
+    if (at !== this.#at) this.#matches.clear();
+    this.#at = at;
+    const key = `${source} ${i}`;
+    const known = this.#matches.get(key) ?? match(truth, found, this.least(source), this.get("iou"));
+    this.#matches.set(key, known);
+    return known;
+  }
+
+  /** The reading was changed from outside, or begins anew. */
+  forget() {
+    this.reading?.load();
+    this.#matches.clear();
   }
 
   /** Are boxes coloured by their match, and is there one in this image? */
   get coloursMatches() {
-    return this.get("colour") === "match" && this.#matched(this.index) !== null;
+    return this.get("colour") === "match" && this.matched(this.index) !== null;
   }
 
   /**
    * How many hits, false alarms and missed among the boxes of image i that `of` takes.
-   * @type {(i: number, of: (box: Box) => boolean) => Record<Outcome, number>}
+   * @type {(i: number, of: (box: Box) => boolean, source?: Source) => Record<Outcome, number>}
    */
-  count(i, of) {
-    const found = this.#matched(i);
-    const { truth, detections } = this.images[i];
-    if (!found || !truth || !detections) return { hit: 0, alarm: 0, missed: 0 };
-    const threshold = this.get("threshold");
-    const took = found.took.filter((_, j) => detections[j][5] >= threshold && of(detections[j]));
+  count(i, of, source = this.main) {
+    const found = this.matched(i, source);
+    const marks = this.marks(i, source);
+    const { truth } = this.images[i];
+    if (!found || !truth || !marks) return { hit: 0, alarm: 0, missed: 0 };
+    const least = this.least(source);
+    const took = found.took.filter((_, j) => marks[j][5] >= least && this.judges(i, marks[j]) && of(marks[j]));
     return {
       hit: took.filter((by) => by >= 0).length,
       alarm: took.filter((by) => by < 0).length,
@@ -123,32 +189,25 @@ export class Study {
     return `${n} ${n === 1 ? name : many}`;
   }
 
-  /** The boxes of this image that may be drawn: detections best first, then truth. */
+  /** Which of A and B found each true box of image i; null where one of them, or the truth, is not known. @param {number} i */
+  difference(i) {
+    const [a, b] = (this.pair ?? []).map((source) => this.matched(i, source)?.takenBy);
+    if (!a || !b) return null;
+    return a.map(
+      (by, j) => /** @type {Difference} */ (by < 0 ? (b[j] < 0 ? "neither" : "b") : b[j] < 0 ? "a" : "both"),
+    );
+  }
+
+  // --- the boxes of this image ---
+
+  /** Those that may be drawn. */
   items() {
-    const { image, index } = this;
-    const found = this.#matched(index);
-    const threshold = this.get("threshold");
-    const byMatch = this.get("colour") === "match";
-    /** @type {Item[]} */
-    const items = [];
-    /** @type {(layer: Layer, i: number, box: Box, partner: number | undefined, iou: number | null) => void} */
-    const add = (layer, i, box, partner = -1, iou) => {
-      const finding = this.finding(box[4]);
-      const outcome = found && (partner >= 0 ? "hit" : layer === "truth" ? "missed" : "alarm");
-      const style = byMatch && outcome ? this.outcomes[outcome] : finding;
-      const item = { layer, i, box, score: box[5] ?? null, finding, style, outcome, partner, iou };
-      if (this.shows(box[4])) items.push(/** @type {Item} */ (item));
-    };
-    if (this.showsLayer("detections"))
-      image.detections?.forEach((box, i) => {
-        if (box[5] >= threshold) add("detections", i, box, found?.took[i], found ? found.best[i] : null);
-      });
-    if (this.showsLayer("truth"))
-      image.truth?.forEach((box, i) => {
-        const by = found?.takenBy[i] ?? -1;
-        add("truth", i, box, by, found && by >= 0 ? found.best[by] : null);
-      });
-    return items;
+    return drawable(this);
+  }
+
+  /** A box in words. @param {Item} item */
+  describe(item) {
+    return described(item, this.outcomes);
   }
 
   isSelected(/** @type {Item | null} */ item) {
@@ -159,23 +218,8 @@ export class Study {
   select(/** @type {Item | null} */ item) {
     this.set("selection", item && { layer: item.layer, box: item.i });
   }
-
-  /** A box in words: finding and score, outcome, size. @param {Item} item */
-  describe({ layer, finding, box, score, iou, outcome, partner }) {
-    const lines = [`${finding.name}, ${layer === "truth" ? "truth" : `score ${fixed(score)}`}`];
-    if (outcome) {
-      const overlapping = iou === null ? "" : `, IoU ${fixed(iou)}`;
-      const found = layer === "truth" && partner >= 0 ? "found" : this.outcomes[outcome].name;
-      lines.push(`${found[0].toUpperCase()}${found.slice(1)}${overlapping}`);
-    }
-    lines.push(`${size(box)} px`);
-    return lines;
-  }
 }
 
 /** @template T @param {T[]} values @param {T} value */
 const toggled = (values, value) =>
   values.includes(value) ? values.filter((other) => other !== value) : [...values, value];
-
-/** Are these the same box, though the list was made anew? @type {(a: Item | null, b: Item | null) => boolean} */
-export const same = (a, b) => Boolean(a && b && a.layer === b.layer && a.i === b.i);

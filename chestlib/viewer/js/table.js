@@ -1,11 +1,13 @@
 // The table of the boxes of one image.
 
 import { h, icon, origin, point, reveal, swatch } from "./dom.js";
+import { same } from "./items.js";
 import { fixed, size } from "./numbers.js";
-import { same } from "./study.js";
 
 /** @import { Study } from "./study.js" */
 /** @import { BoxListener, Item } from "./types.d.ts" */
+
+const ROWS = 300; // made at every change of a setting
 
 /** One row a box; tells which is under the pointer, and which is clicked. */
 export class BoxTable {
@@ -31,7 +33,9 @@ export class BoxTable {
   refresh(/** @type {Item[]} */ items) {
     const table = this.element;
     this.#items = items;
-    table.replaceChildren(...items.map((item, i) => this.#row(item, i)));
+    table.replaceChildren(...items.slice(0, ROWS).map((item, i) => this.#row(item, i)));
+    const more = items.length - ROWS;
+    if (more > 0) table.append(h("div.bv-empty", `and ${more} more: raise the score, or hide findings`));
     if (!items.length) table.append(h("div.bv-empty", this.#emptyText()));
     this.#mark();
     /** @type {HTMLElement | null} */
@@ -65,14 +69,17 @@ export class BoxTable {
       { role: "row", id: `${this.id}-box-${i}`, "data-box": i, title: this.study.describe(item).join(", ") },
       cell("mark", swatch(item.style, item.layer)),
       cell("text", item.finding.name),
-      cell("number", item.layer === "detections" ? fixed(item.score) : both ? "truth" : size(item.box)),
+      cell("number", item.score !== null ? fixed(item.score) : both ? "truth" : size(item.box)),
       both ? cell("number", item.iou ? fixed(item.iou) : "–") : "",
       both ? h("span.bv-mark", outcome, item.outcome ? icon(item.outcome) : "") : "",
     );
   }
 
   #emptyText() {
-    const { truth, detections } = this.study.image;
+    const { study } = this;
+    const { truth } = study.image;
+    const detections = study.marks(study.index);
+    if (!study.open(study.index)) return "Draw a box around each finding, or commit the film as normal.";
     if (truth && !truth.length && !detections?.length) return "A normal image: no boxes.";
     return truth?.length || detections?.length ? "No box passes the settings above." : "No boxes.";
   }

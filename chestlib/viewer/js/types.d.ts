@@ -4,24 +4,38 @@
 export type TruthBox = [x1: number, y1: number, x2: number, y2: number, finding: number];
 export type DetectionBox = [...TruthBox, score: number];
 export type Box = TruthBox | DetectionBox;
-export type Layer = "truth" | "detections";
+/** "yours": drawn by the reader; a box of finding 0 has no name yet. */
+export type Layer = "truth" | "detections" | "yours";
 export type Outcome = "hit" | "alarm" | "missed";
-export type Style = { colour: string; line: "solid" | "dashed" | "dotted" };
+export type Style = { colour: string; line: "solid" | "dashed" | "dotted" | "dashdot" };
 export type Finding = Style & { name: string };
 
 export type StudyImage = {
   name: string;
   patient: string;
   truth: TruthBox[] | null;
-  /** Best first. */
+  /** Best first; of several detectors the first one's. */
   detections: DetectionBox[] | null;
+  /** The findings that somebody looked for; absent: all. Marks of others are neither right nor wrong. */
+  looked?: number[];
+  /** Those of the other detectors. */
+  others?: (DetectionBox[] | null)[];
 };
+
+/** Which of two detectors found a true box. */
+export type Difference = "both" | "a" | "b" | "neither";
+
+/** What was drawn on a film; `done`: committed, and since then in order of score. */
+export type Film = { boxes: DetectionBox[]; done: boolean };
 
 export type StudyData = {
   images: StudyImage[];
   /** Their ids are 1 to n, in this order. */
   findings: Finding[];
   outcomes: Record<Outcome, Style & { name: string; many: string }>;
+  differences: Record<Difference, Style & { name: string }>;
+  /** Their names; none where there is one without a name. */
+  detectors: string[];
   /** Shown below the viewer; may be empty. */
   note: string;
 };
@@ -42,10 +56,19 @@ export type Traits = {
   iou: number;
   hidden: string[];
   selection: { layer: Layer; box: number } | null;
-  colour: "finding" | "match";
+  colour: "finding" | "match" | "difference";
   layers: Layer[];
   height: number;
+  /** Truth and detections are hidden until the reader has committed the film. */
+  read: boolean;
+  /** Of several detectors, the one shown and the one it is compared with. */
+  detector: string;
+  against: string;
   _study: StudyData;
+  /** By the place of the image. */
+  _reading: Record<string, Film>;
+  /** Where the readings are kept, in words; only in a page. */
+  _kept?: string;
   /** The first picture, so that it need not be asked for; absent in a page. */
   _first?: PictureMessage & { data?: BlobPart };
 };
@@ -76,7 +99,7 @@ export type Match = { took: number[]; takenBy: number[]; best: number[] };
 /** A box that may be drawn; `i` is its place in its layer, `partner` that of the box it is matched to, -1 for none. */
 export type Item = (
   | { layer: "truth"; box: TruthBox; score: null }
-  | { layer: "detections"; box: DetectionBox; score: number }
+  | { layer: "detections" | "yours"; box: DetectionBox; score: number }
 ) & {
   i: number;
   finding: Finding;
@@ -88,7 +111,7 @@ export type Item = (
 };
 
 /** What a drag of the pointer does. */
-export type Tool = "pan" | "window";
+export type Tool = "pan" | "window" | "draw";
 /** Work for the next frame: paint the picture, refresh the controls, show the rows in sight. */
 export type Task = "paint" | "refresh" | "rows";
 
@@ -96,6 +119,9 @@ export type Task = "paint" | "refresh" | "rows";
 export type Hand = {
   tool: () => Tool;
   inUse: () => boolean;
+  /** A press begins; a finger needs more room. It ends, or was no drag after all. */
+  start: (tool: Tool, at: Point, finger: boolean) => void;
+  end: (valid: boolean) => void;
   /** The pointer moves with no button down. */
   over: (at: Point) => void;
   leave: () => void;
@@ -110,6 +136,21 @@ export type Hand = {
 
 /** Told which box is under the pointer, and which is chosen; null: none. */
 export type BoxListener = { hovered: (item: Item | null) => void; selected: (item: Item | null) => void };
+
+/** A mark on a film, how sure, and the overlap with what it hit; null: a false alarm. */
+export type Mark = { score: number; iou: number | null };
+/** A film's marks, best first, and how many true boxes it has. */
+export type Marked = { marks: Mark[]; boxes: number };
+/** Over some films; `rate` is false alarms a film, `iou` the mean of the hits. */
+export type Sum = {
+  films: number;
+  boxes: number;
+  hits: number;
+  alarms: number;
+  recall: number;
+  rate: number;
+  iou: number;
+};
 
 /** Level and width of the grey window, in shares of the range of grey. */
 export type Levels = { level: number; width: number };

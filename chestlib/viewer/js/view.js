@@ -98,9 +98,20 @@ export class View {
     return right >= -margin && bottom >= -margin && left <= this.width + margin && top <= this.height + margin;
   }
 
+  /** The place in the original, in pixels and parts of them, of a point of the stage. @param {Point} at @returns {Point} */
+  original(at) {
+    return { x: (at.x - this.x) / this.scale, y: (at.y - this.y) / this.scale };
+  }
+
+  /** Of the original; null without one. */
+  get size() {
+    return this.#image;
+  }
+
   /** The original pixel at a point of the stage; null beside the image. @param {Point} at */
   pixel(at) {
-    const [x, y] = [Math.floor((at.x - this.x) / this.scale), Math.floor((at.y - this.y) / this.scale)];
+    const place = this.original(at);
+    const [x, y] = [Math.floor(place.x), Math.floor(place.y)];
     const inside = this.#image && x >= 0 && y >= 0 && x < this.#image.width && y < this.#image.height;
     return inside ? { x, y } : null;
   }

@@ -3,6 +3,7 @@
 import { Bar } from "./bar.js";
 import { commands } from "./commands.js";
 import { h } from "./dom.js";
+import { Editor } from "./editor.js";
 import { GreyWindow } from "./grey.js";
 import { Help } from "./help.js";
 import { pressed } from "./keys.js";
@@ -10,6 +11,7 @@ import { ImageList } from "./list.js";
 import { WindowMenu } from "./menu.js";
 import { Panel } from "./panel.js";
 import { Pictures } from "./pictures.js";
+import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { Study } from "./study.js";
 import { BoxTable } from "./table.js";
@@ -32,7 +34,8 @@ export class Viewer {
     this.study = study;
     this.view = new View(() => this.#schedule());
     this.grey = new GreyWindow(() => this.#schedule("paint", "refresh"));
-    this.stage = new Stage(study, this.view, this.grey, {
+    this.editor = new Editor(study, this.view, (text) => this.tell(text));
+    this.stage = new Stage(study, this.view, this.grey, this.editor, {
       inUse: () => this.root.contains(document.activeElement),
       changed: (...tasks) => this.#schedule(...tasks),
       hovered: (item) => this.table.hover(item),
@@ -48,13 +51,19 @@ export class Viewer {
       selected: (item) => this.select(item),
     });
     this.commands = commands(this);
-    this.panel = new Panel(study, this.table.element, this.commands, (name) => this.#toggleFinding(name));
+    this.sheet = study.reading ? new Sheet(study, this.editor, this.commands) : null;
+    const on = {
+      finding: (/** @type {string} */ name) => this.#toggleFinding(name),
+      detector: (/** @type {string} */ name) => this.showDetector(name),
+    };
+    this.panel = new Panel(study, this.table.element, this.commands, on, this.sheet?.element ?? "");
+    if (study.reading) this.stage.tool = "draw";
     this.bar = new Bar(study, this.commands);
     this.menu = new WindowMenu(this.grey, this.bar.presets, (open) => {
       if (!open) this.stage.focus();
       this.#schedule("refresh");
     });
-    this.help = new Help((open) => {
+    this.help = new Help(study, (open) => {
       this.bar.element.inert = this.body.inert = open;
       if (!open) this.stage.focus();
     });
@@ -104,6 +113,22 @@ export class Viewer {
     this.view.reveal(item.box);
   }
 
+  /** Show a detector; the one that it takes the place of is compared with it. @param {string} name */
+  showDetector(name) {
+    const { study } = this;
+    if (name === study.get("detector")) return;
+    study.model.set("against", study.get("detector"));
+    study.model.set("selection", null);
+    study.set("detector", name);
+    this.announce(`Detector ${name}`);
+  }
+
+  /** To the eye, in the reader's sheet, and to a screen reader. @param {string} text */
+  tell(text) {
+    this.sheet?.tell(text);
+    this.announce(text);
+  }
+
   toggleList() {
     this.root.dataset.list = this.list.inSight ? "closed" : "open";
     this.#schedule("rows");
@@ -127,16 +152,21 @@ export class Viewer {
   #keyDown = (/** @type {KeyboardEvent} */ event) => {
     const { target } = event;
     if (!(target instanceof Element) || !this.root.contains(target)) return;
-    const wish = pressed(event, this.list.holds(target));
-    if (!wish || this.#fulfil(wish) === false) return;
+    const wish = pressed(event, this.list.holds(target), this.editor.chosen >= 0);
+    if (!wish) return;
+    // What is not possible before the commit is not the notebook's either: there M would throw the viewer away.
+    const ours = this.study.reading && wish.command && wish.command !== "escape";
+    if (this.#fulfil(wish) === false && !ours) return;
     event.preventDefault();
     event.stopPropagation();
   };
 
-  #fulfil(/** @type {Wish} */ { command, pan, finding }) {
+  #fulfil(/** @type {Wish} */ { command, pan, finding, nudge, grows }) {
+    if (nudge) return this.editor.nudge(...nudge, Boolean(grows));
     if (command) return this.commands[command]();
     if (pan) return this.view.pan(60 * pan[0], 60 * pan[1]);
     if (finding === undefined || !this.study.findings[finding]) return false;
+    if (this.editor.active) return this.editor.name(finding + 1);
     this.#toggleFinding(this.study.findings[finding].name);
   }
 
@@ -152,8 +182,16 @@ export class Viewer {
     ["hidden", this.#changed],
     ["selection", this.#changed],
     ["colour", this.#changed],
+    ["detector", this.#changed],
+    ["against", this.#changed],
+    ["_reading", () => this.#reread()],
     ["layers", this.#changed],
   ];
+
+  #reread() {
+    this.study.forget();
+    this.#schedule("refresh");
+  }
 
   #setHeight() {
     this.root.style.setProperty("--bv-height", `${this.model.get("height")}px`);
@@ -168,6 +206,7 @@ export class Viewer {
     const { index } = this.study;
     this.pictures.want([index, ...this.list.neighbours(index)]);
     this.stage.hover(null);
+    this.sheet?.tell(this.study.open(this.study.index) ? "" : "Draw a box around each finding, name it, and commit.");
     this.#refresh();
     this.#showPicture();
     this.list.reveal();
@@ -195,8 +234,9 @@ export class Viewer {
     const { grey, list, menu, stage, study } = this;
     const items = study.items();
     list.sift();
-    this.bar.refresh(stage, grey.inverted, menu.open, list.order);
+    this.bar.refresh(stage, grey.inverted, menu.open, list);
     if (study.has.boxes) {
+      this.sheet?.refresh();
       this.panel.refresh(items);
       this.table.refresh(items);
     }
