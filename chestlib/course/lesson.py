@@ -152,8 +152,8 @@ class Course:
 
         with self._alone("classifier"), relay("study", "tuning") as tell:
             return tune(
-                self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, cache=self.cache,
-                progress=tell, processes=None,
+                self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, split=self.split,
+                cache=self.cache, progress=tell, processes=None,
             )  # fmt: skip
 
     def classifier(self) -> Run:
