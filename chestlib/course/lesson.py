@@ -48,7 +48,7 @@ def notebooks() -> list[Path]:
     ChestlibError
         If there are none.
     """
-    found = sorted((home() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    found = sorted((home() / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
     if not found:
         raise ChestlibError(f"{home() / 'notebooks'}: no notebooks here; run this in the project's folder")
     return found
