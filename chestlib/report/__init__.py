@@ -113,7 +113,7 @@ def build(
     failed = tuple(f"{each.path}: {each}" for each in executed if each.failure)
     if not failed and not as_is:
         finished(copies).touch()
-    printed = _print(page, Pages(chapters, told) if split else None, browser) if browser else None
+    printed = _print(Pages(chapters, told, live=False), Path(out), browser) if browser else None
     return ReportResult(page, len(chapters), failed, time.monotonic() - start, printed)
 
 
@@ -125,17 +125,14 @@ def _require_names(notebooks: Sequence[Path]) -> None:
             raise ChestlibError(f"{path}: in a report it cannot be told from {other.name}; rename one of them")
 
 
-def _print(page: Path, whole: Pages | None, browser: Path) -> Path:
-    """Print all chapters; `whole` has them where `page` is but the front page."""
-    pdf = page.with_name("report.pdf")
-    if not whole:
-        return paper.printed(page, pdf, browser)
-    single = page.with_name("report-to-print.html")
+def _print(pages: Pages, folder: Path, browser: Path) -> Path:
+    """Print all chapters."""
+    page = folder / "report-to-print.html"
     try:
-        write_atomically(single, whole.text())
-        return paper.printed(single, pdf, browser)
+        write_atomically(page, pages.text())
+        return paper.printed(page, folder / "report.pdf", browser)
     finally:
-        single.unlink(missing_ok=True)
+        page.unlink(missing_ok=True)
 
 
 def _learnt_from(own: DataFolder | None, profile: str) -> DataFolder | None:

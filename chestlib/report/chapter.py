@@ -102,6 +102,7 @@ def render(executed: Executed, place: Place, position: int) -> Chapter:
         chapter.ids.add(id)
         if text:
             section = chapter.section if chapter.sections else ""
+            text = text.removeprefix(section).lstrip()  # it is searched and shown on its own
             chapter.entries.append(Entry(id, section, cell.cell_type == "markdown", text[:SEARCHED]))
         if chapter.failure and chapter.failure.cell == i:
             if not any(output.output_type == "error" for output in cell.get("outputs", ())):

@@ -41,10 +41,14 @@ class Pages:
         For the template.
     split : bool
         One page a chapter, beside a front page; else all in one.
+    live : bool
+        Viewers start; else each stands for itself as the picture that it begins with, as on paper.
     """
 
-    def __init__(self, chapters: Sequence[Chapter], facts: dict[str, Any], split: bool = False) -> None:
-        self.chapters, self.facts, self.split = list(chapters), facts, split
+    def __init__(
+        self, chapters: Sequence[Chapter], facts: dict[str, Any], split: bool = False, live: bool = True
+    ) -> None:
+        self.chapters, self.facts, self.split, self.live = list(chapters), facts, split, live
         environment = Environment(
             loader=FileSystemLoader(ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
@@ -71,7 +75,7 @@ class Pages:
         shown = [only] if only else [] if self.split else self.chapters
         here = self.file(only)
         early, *scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS]
-        if any(VIEWER in chapter.body for chapter in shown):
+        if self.live and any(VIEWER in chapter.body for chapter in shown):
             scripts.append(static.script())  # once, however many viewers there are
         around = [None, *self.chapters, None]
         return self.template.render(

@@ -1,4 +1,4 @@
-"""A report on paper: its one page printed to PDF by the Chromium or Chrome that is installed."""
+"""A report on paper: all chapters printed to PDF by the Chromium or Chrome that is installed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def printed(page: Path, pdf: Path, program: Path) -> Path:
     try:
         if not part.is_file() or not part.read_bytes().startswith(b"%PDF"):
             why = ": ".join(filter(None, [status, said[-1]]))
-            raise ChestlibError(f"{pdf}: {program} did not print it ({why}); print {page} from a browser's menu")
+            raise ChestlibError(
+                f"{pdf}: {program} did not print it ({why}); the page is written, print it from a browser"
+            )
         os.replace(part, pdf)
     finally:
         part.unlink(missing_ok=True)
