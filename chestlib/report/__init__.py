@@ -15,8 +15,8 @@ from chestlib.data import PHANTOM, DataFolder, open_data
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report import facts, paper
-from chestlib.report.chapter import render
-from chestlib.report.execute import execute, finished, run
+from chestlib.report.chapter import Chapter, render
+from chestlib.report.execute import Executed, execute, finished, run
 from chestlib.report.kept import kept
 from chestlib.report.markup import Place, anchor, file_uri
 from chestlib.report.pages import Pages
@@ -82,12 +82,9 @@ def build(
     ------
     ChestlibError
         If there is no notebook, one cannot be read, the data folder holds no data set, `out` cannot be written, or
-        there is no browser to print with.
-        A notebook that fails while it runs is no exception: see :class:`ReportResult`.
+        there is no browser to print with. A notebook that fails is no exception: see :class:`ReportResult`.
     """
     start = time.monotonic()
-    if not notebooks:
-        raise ChestlibError("no notebooks to report on; run this in the project's folder")
     _require_names(notebooks)
     browser = paper.browser() if pdf else None
     chosen = settings.profile(profile)
@@ -103,11 +100,7 @@ def build(
     else:
         state = course.run_folder(own, chosen).name if own else ""
         executed = list(execute(notebooks, copies, environment, state, progress, _done(own, profile)))
-    names = frozenset(path.stem for path in notebooks)
-    chapters = [
-        render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
-        for i, each in enumerate(executed, start=1)
-    ]
+    chapters = _chapters(executed)
     told = _facts(own, profile, sum(chapter.seconds for chapter in chapters), as_is)
     page = Pages(chapters, told, split).write(Path(out))
     failed = tuple(f"{each.path}: {each}" for each in executed if each.failure)
@@ -117,8 +110,18 @@ def build(
     return ReportResult(page, len(chapters), failed, time.monotonic() - start, printed)
 
 
+def _chapters(executed: Sequence[Executed]) -> list[Chapter]:
+    names = frozenset(each.path.stem for each in executed)
+    return [
+        render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
+        for i, each in enumerate(executed, start=1)
+    ]
+
+
 def _require_names(notebooks: Sequence[Path]) -> None:
-    """Refuse two notebooks whose places in the page would bear one name."""
+    """Refuse no notebooks, and two whose places in the page would bear one name."""
+    if not notebooks:
+        raise ChestlibError("no notebooks to report on; run this in the project's folder")
     seen: dict[str, Path] = {}
     for path in notebooks:
         if (other := seen.setdefault(anchor(path.stem), path)) is not path:
