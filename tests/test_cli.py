@@ -98,6 +98,7 @@ def broken(tmp_path: Path, small: DataFolder) -> Path:
         (["predict", "missing.png", "--classifier", "empty", "--detector", "empty", "--out", "out"], "missing.png"),
         (["report", "--data", "empty", "--out", "out"], "empty"),
         (["report", "--out", "out"], "01_half.ipynb"),
+        (["report", "--as-is", "--split", "--out", "out"], "01_half.ipynb"),
         (["phantom", "half.png"], "half.png"),
         (["train", "detector", "empty", "--run", "run", "--set", "epochs=0"], "--set epochs=0"),
         (["tune", "empty", "--run", "run", "--seed", "4294967296"], "--seed 4294967296"),
@@ -171,7 +172,7 @@ def test_a_report_survives_a_chapter_that_fails(tmp_path: Path) -> None:
     ]
     page = BeautifulSoup((tmp_path / "report" / "index.html").read_text(), "html.parser")
     assert [em.get_text() for em in page.select(".toc em, .chapters em")] == ["stopped at cell 3"] * 2
-    assert "the last is run" in page.find(id="03_c").get_text() and "never\n" not in page.get_text()
+    assert "the last is run" in page.find(id="ch-03-c").get_text() and "never\n" not in page.get_text()
     assert [path for path in sorted(tmp_path.rglob("*")) if tmp_path / "report" not in (path, *path.parents)] == before
     copy = nbformat.read(tmp_path / "report" / ".executed" / "03_c.ipynb", 4)
     took = copy.cells[1].metadata.seconds

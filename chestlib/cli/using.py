@@ -162,13 +162,27 @@ def report(
     data: Annotated[Path | None, typer.Option(help="Data folder; default: the phantom.")] = None,
     profile: ProfileOption = Profile.quick,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("report"),
+    split: Annotated[bool, typer.Option("--split", help="One page a chapter; index.html leads to them.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print report.pdf, too; needs Chromium or Chrome.")] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Run nothing: take the last report's outputs, else the notebooks' own.")
+    ] = False,
 ) -> None:
-    """Run the notebooks and write one offline page. `chestlib report --out report`."""
+    """Run the notebooks and write one offline page, or one a chapter, or a PDF. `chestlib report --out report`."""
     from chestlib import course
     from chestlib import report as package
 
     with bar("") as progress:
-        result = package.build(course.notebooks(), out, data=data, profile=profile.value, progress=progress)
+        result = package.build(
+            course.notebooks(),
+            out,
+            data=data,
+            profile=profile.value,
+            progress=progress,
+            split=split,
+            pdf=pdf,
+            as_is=as_is,
+        )
     print(result)
     if result.failed:
         raise typer.Exit(1)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from chestlib.figures.described import describe_shown
 from chestlib.files import write_atomically
 from chestlib.findings import COLOUR, FINDINGS, LINE_STYLE, NAME
 
@@ -45,8 +46,9 @@ OUTLINE = (withStroke(linewidth=3, foreground="#475467"),)
 
 
 def use_style() -> None:
-    """Set the style of the course for this session."""
+    """Set the style of the course for this session; figures that a notebook shows bring their description along."""
     plt.rcParams.update(STYLE)
+    describe_shown()
 
 
 def save(figure: Figure, path: Path) -> Figure:

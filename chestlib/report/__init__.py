@@ -1,37 +1,29 @@
-"""Run the notebooks and write one HTML page that holds everything: no server, no kernel, no network.
-
-The page's Content-Security-Policy allows nothing to be loaded, and only those scripts to run whose hash it names.
-"""
+"""Run the notebooks and write one HTML page that holds everything: no server, no kernel, no network."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
-
-from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
+from typing import Any, NamedTuple
 
 from chestlib import course, devices, settings, train
 from chestlib.console import Progress, duration
 from chestlib.data import PHANTOM, DataFolder, open_data
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
-from chestlib.report import facts
-from chestlib.report.chapter import QUIZ, VIEWER, Chapter, render
-from chestlib.report.execute import execute, finished, run
-from chestlib.report.markup import Place, file_uri
+from chestlib.report import facts, paper
+from chestlib.report.chapter import Chapter, render
+from chestlib.report.execute import Executed, execute, finished, run
+from chestlib.report.kept import kept
+from chestlib.report.markup import Place, anchor, file_uri
+from chestlib.report.pages import Pages
 from chestlib.train import Run
-from chestlib.viewer import static
 
 __all__ = ["ReportResult", "build", "run"]
 
-ASSETS = Path(__file__).parent
 EMBED = "24x704"
 """Pictures x pixels that a viewer carries into the page."""
 
@@ -46,16 +38,26 @@ class ReportResult(NamedTuple):
     chapters: int
     failed: tuple[str, ...]
     seconds: float
+    pdf: Path | None = None
 
     def __str__(self) -> str:
         size = self.page.stat().st_size / 1e6
-        return "\n".join(
-            [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {duration(self.seconds)}", *self.failed]
-        )
+        lines = [f"{self.page}: {self.chapters} chapters, {size:.1f} MB, {duration(self.seconds)}"]
+        if self.pdf:
+            lines.append(f"{self.pdf}: {self.pdf.stat().st_size / 1e6:.1f} MB")
+        return "\n".join([*lines, *self.failed])
 
 
 def build(
-    notebooks: Sequence[Path], out: Path, *, data: Path | None, profile: str, progress: Progress | None = None
+    notebooks: Sequence[Path],
+    out: Path,
+    *,
+    data: Path | None,
+    profile: str,
+    progress: Progress | None = None,
+    split: bool = False,
+    pdf: bool = False,
+    as_is: bool = False,
 ) -> ReportResult:
     """Execute `notebooks` in order and write `out`/index.html.
 
@@ -69,16 +71,22 @@ def build(
         `quick`, `laptop` or `full`, handed on as CHESTLIB_PROFILE.
     progress : callable, optional
         Called with cells done, cells in all, and a note that names the notebook and its cell.
+    split : bool
+        One page a chapter, `out`/ch-*.html; index.html leads to them.
+    pdf : bool
+        Print all chapters to `out`/report.pdf, too, through Chromium.
+    as_is : bool
+        Run nothing: take the outputs that the last report left in `out`, else those that the notebooks carry.
 
     Raises
     ------
     ChestlibError
-        If there is no notebook, one cannot be read, the data folder holds no data set, or `out` cannot be written.
-        A notebook that fails while it runs is no exception: see :class:`ReportResult`.
+        If there is no notebook, one cannot be read, the data folder holds no data set, `out` cannot be written, or
+        there is no browser to print with. A notebook that fails is no exception: see :class:`ReportResult`.
     """
     start = time.monotonic()
-    if not notebooks:
-        raise ChestlibError("no notebooks to report on; run this in the project's folder")
+    _require_names(notebooks)
+    browser = paper.browser() if pdf else None
     chosen = settings.profile(profile)
     environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", "CHESTLIB_EMBED": EMBED}
     if data is None and os.environ.get("CHESTLIB_DATA"):
@@ -87,19 +95,47 @@ def build(
     if data is not None:
         environment["CHESTLIB_DATA"] = str(Path(data).resolve())
     copies = Path(out) / ".executed"
-    state = course.run_folder(own, chosen).name if own else ""
-    executed = list(execute(notebooks, copies, environment, state, progress, _done(own, profile)))
-    names = frozenset(path.stem for path in notebooks)
-    chapters = [
+    if as_is:
+        executed = list(kept(notebooks, copies))
+    else:
+        state = course.run_folder(own, chosen).name if own else ""
+        executed = list(execute(notebooks, copies, environment, state, progress, _done(own, profile)))
+    chapters = _chapters(executed)
+    told = _facts(own, profile, sum(chapter.seconds for chapter in chapters), as_is)
+    page = Pages(chapters, told, split).write(Path(out))
+    failed = tuple(f"{each.path}: {each}" for each in executed if each.failure)
+    if not failed and not as_is:
+        finished(copies).touch()
+    printed = _print(Pages(chapters, told, live=False), Path(out), browser) if browser else None
+    return ReportResult(page, len(chapters), failed, time.monotonic() - start, printed)
+
+
+def _chapters(executed: Sequence[Executed]) -> list[Chapter]:
+    names = frozenset(each.path.stem for each in executed)
+    return [
         render(each, Place(each.path.resolve().parent, each.path.stem, names), i)
         for i, each in enumerate(executed, start=1)
     ]
-    page = Path(out) / "index.html"
-    write_atomically(page, _page(chapters, own, profile))
-    failed = tuple(f"{each.path}: {each}" for each in executed if each.failure)
-    if not failed:
-        finished(copies).touch()
-    return ReportResult(page, len(chapters), failed, time.monotonic() - start)
+
+
+def _require_names(notebooks: Sequence[Path]) -> None:
+    """Refuse no notebooks, and two whose places in the page would bear one name."""
+    if not notebooks:
+        raise ChestlibError("no notebooks to report on; run this in the project's folder")
+    seen: dict[str, Path] = {}
+    for path in notebooks:
+        if (other := seen.setdefault(anchor(path.stem), path)) is not path:
+            raise ChestlibError(f"{path}: in a report it cannot be told from {other.name}; rename one of them")
+
+
+def _print(pages: Pages, folder: Path, browser: Path) -> Path:
+    """Print all chapters."""
+    page = folder / "report-to-print.html"
+    try:
+        write_atomically(page, pages.text())
+        return paper.printed(page, folder / "report.pdf", browser)
+    finally:
+        page.unlink(missing_ok=True)
 
 
 def _learnt_from(own: DataFolder | None, profile: str) -> DataFolder | None:
@@ -121,43 +157,25 @@ def _done(own: DataFolder | None, profile: str) -> set[str]:
     return done | {"study"} if "classifier" in done else done
 
 
-def _page(chapters: list[Chapter], own: DataFolder | None, profile: str) -> str:
+def _facts(own: DataFolder | None, profile: str, seconds: float, as_is: bool) -> dict[str, Any]:
+    """Collect what the title page tells."""
     learnt = _learnt_from(own, profile)
     own = own or learnt
     runs = _runs(learnt, profile)
     abouts = [run.read("settings") for run in runs]
     figure = course.home() / "figures" / "pipeline.png"
-    scripts = [(ASSETS / "report.js").read_text(encoding="utf-8")]
-    if any(VIEWER in chapter.body for chapter in chapters):
-        scripts.append(static.script())  # once, however many viewers there are
-    if any(QUIZ in chapter.body for chapter in chapters):
-        scripts.append(course.quiz_script())
-    environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"duration": duration, "count": lambda n: f"{n:,}" if isinstance(n, int) else n}
-    return environment.get_template("page.html").render(
-        chapters=chapters,
-        card=facts.data_card(own) if own else None,
-        stages=facts.headline(runs),
-        abouts=abouts,
-        trained_synthetic=any(about["data"]["synthetic"] for about in abouts),
-        profile=profile,
-        device=abouts[0]["device"] if abouts else devices.name(),
-        seeds=sorted({about["settings"]["seed"] for about in abouts}),
-        versions=abouts[0]["versions"] if abouts else train.versions(),
-        date=datetime.now().astimezone(),
-        seconds=sum(chapter.seconds for chapter in chapters),
-        figure=file_uri(figure) if figure.is_file() else None,
-        results_from=RESULTS_FROM,
-        style=Markup((ASSETS / "report.css").read_text(encoding="utf-8")),
-        scripts=[Markup(script) for script in scripts],
-        policy=policy(scripts),
-    )
-
-
-def policy(scripts: Sequence[str]) -> str:
-    """Write the Content-Security-Policy under which these inline scripts alone run, and nothing is loaded."""
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
-    return (
-        f"default-src 'none'; script-src {hashes} blob:; style-src 'unsafe-inline'; img-src data: blob:; "
-        "font-src data:; base-uri 'none'; form-action 'none'"
-    )
+    return {
+        "card": facts.data_card(own) if own else None,
+        "stages": facts.headline(runs),
+        "abouts": abouts,
+        "trained_synthetic": any(about["data"]["synthetic"] for about in abouts),
+        "profile": profile,
+        "device": abouts[0]["device"] if abouts else devices.name(),
+        "seeds": sorted({about["settings"]["seed"] for about in abouts}),
+        "versions": abouts[0]["versions"] if abouts else train.versions(),
+        "date": datetime.now().astimezone(),
+        "seconds": seconds,
+        "as_is": as_is,
+        "figure": file_uri(figure) if figure.is_file() else None,
+        "results_from": RESULTS_FROM,
+    }

@@ -6,33 +6,63 @@ import base64
 import re
 from dataclasses import dataclass, field
 from html import escape
+from textwrap import shorten
+from typing import Any, NamedTuple
 
+from bs4 import BeautifulSoup, Tag
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbformat import NotebookNode
 
 from chestlib import course
 from chestlib.report.execute import Executed, Failure
-from chestlib.report.markup import Place, anchor, data_uri, markdown, tidy
+from chestlib.report.markup import Place, anchor, data_uri, markdown, picture_size, tidy
 from chestlib.viewer import static
 
 VIEWER = '<div class="out viewer">'
 QUIZ = '<div class="out quiz">'
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")
+SEARCHED = 6_000
+"""Characters of a cell that a search looks through: a long table would make the page heavy."""
+
+CAPTION = 240
+"""Characters of a text alternative that is taken from the text before a figure."""
+
+NAMELESS = re.compile(r"(image|img|figure|picture|screenshot|untitled)?[\W\d_]*(\.\w{3,4})?", re.IGNORECASE)
 _highlight = Highlight2HTML(pygments_lexer="ipython3")
+
+
+class Entry(NamedTuple):
+    """What a search can find: a cell of the chapter, the section it stands in, and all its text."""
+
+    id: str
+    section: str
+    prose: bool
+    text: str
 
 
 @dataclass
 class Chapter:
-    """A chapter of the page; `sections` are (id, title) of its second-level headings."""
+    """A chapter of the page; `sections` are (id, title) of its second-level headings.
+
+    `number` is how it is called, as 05b; `counted` the figure in it, as 5.
+    """
 
     id: str
-    number: int
+    number: str
+    counted: int
     title: str
     abstract: str = ""
     body: str = ""
     sections: list[tuple[str, str]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
     seconds: float = 0.0
     failure: Failure | None = None
+
+    @property
+    def section(self) -> str:
+        """The title of the section that was rendered last."""
+        return self.sections[-1][1] if self.sections else self.title
 
 
 def render(executed: Executed, place: Place, position: int) -> Chapter:
@@ -44,23 +74,38 @@ def render(executed: Executed, place: Place, position: int) -> Chapter:
     place : Place
         For its links and pictures.
     position : int
-        From 1; the number of the chapter unless the notebook's name begins with one.
+        From 1; the number of the chapter unless the notebook's name begins with one, as 05b_title does.
     """
-    number = re.match(r"\d+", place.chapter)
+    named = re.match(r"(\d+)([a-z]?)(?![^\W_])", place.chapter)
+    counted, letter = (int(named[1]), named[2]) if named else (position, "")
     chapter = Chapter(
         id=anchor(place.chapter),
-        number=int(number[0]) if number else position,
+        number=f"{counted:02d}{letter}",
+        counted=counted,
         title=place.chapter.partition("_")[2].replace("_", " ").capitalize() or place.chapter,
         seconds=executed.seconds,
         failure=executed.failure,
     )
     parts: list[str] = []
-    ids: set[str] = set()
+    said = ""
     for i, cell in enumerate(executed.notebook.cells, start=1):
+        id = anchor(place.chapter, f"cell-{i}")
         if cell.cell_type == "markdown":
-            parts.append(_text(cell, place, chapter, ids))
+            soup = _text(cell, place, chapter)
+            told = [text for p in soup("p") if (text := _plain(p))]
+            said = told[-1] if told else said
+            _name_pictures(soup, _caption(chapter, said))
+            html, text = f'<div class="prose" id="{id}">{soup}</div>', _plain(soup)
         elif cell.cell_type == "code" and (cell.source.strip() or cell.outputs):
-            parts.append(_code(cell, place, anchor(place.chapter, f"cell-{i}"), chapter))
+            html, text = _code(cell, place, id, chapter, said)
+        else:
+            continue
+        parts.append(html)
+        chapter.ids.add(id)
+        if text:
+            section = chapter.section if chapter.sections else ""
+            text = text.removeprefix(section).lstrip()  # it is searched and shown on its own
+            chapter.entries.append(Entry(id, section, cell.cell_type == "markdown", text[:SEARCHED]))
         if chapter.failure and chapter.failure.cell == i:
             if not any(output.output_type == "error" for output in cell.get("outputs", ())):
                 parts.append(_traceback(chapter.failure.error, chapter.failure.error, expected=False))
@@ -69,37 +114,68 @@ def render(executed: Executed, place: Place, position: int) -> Chapter:
     return chapter
 
 
-def _text(cell: NotebookNode, place: Place, chapter: Chapter, ids: set[str]) -> str:
+def _text(cell: NotebookNode, place: Place, chapter: Chapter) -> BeautifulSoup:
     soup = markdown(cell.source, place, cell.get("attachments"))
-    if not ids and (title := soup.h1):
+    if not chapter.ids and (title := soup.h1):
         # The number stands before the title already.
-        chapter.title = re.sub(rf"^0*{chapter.number}\b[\s·.:–-]*", "", title.extract().get_text().strip())
+        number = chapter.number.lstrip("0") or "0"
+        chapter.title = re.sub(rf"^0*{number}\b[\s·.:–-]*", "", title.extract().get_text().strip())
         chapter.abstract = soup.p.get_text().strip() if soup.p else ""
-        ids.add(chapter.id)
+    chapter.ids.add(chapter.id)
+    for marked in soup(id=True):  # a place that the author has named
+        name = anchor(place.chapter, str(marked["id"]))
+        marked["id"] = name
+        chapter.ids.add(name)
     for heading in soup(re.compile("^h[1-6]$")):
-        id = str(heading["id"])
-        while id in ids:
-            id += "-"
+        first = anchor(place.chapter, heading.get_text().strip() or "section")
+        id, count = first, 1
+        while id in chapter.ids:
+            count += 1
+            id = f"{first}-{count}"
         heading["id"] = id
-        ids.add(id)
+        chapter.ids.add(id)
         if heading.name in {"h1", "h2"}:
             chapter.sections.append((id, heading.get_text().strip()))
-    return f'<div class="prose">{soup}</div>'
+    return soup
 
 
-def _code(cell: NotebookNode, place: Place, id: str, chapter: Chapter) -> str:
+def _plain(soup: Tag) -> str:
+    return " ".join(soup.get_text(" ").split())
+
+
+def _caption(chapter: Chapter, said: str) -> str:
+    """Say of a picture without words of its own where it stands and what introduces it."""
+    return f"Figure in “{chapter.section}”" + (f": {shorten(said, CAPTION, placeholder=' …')}" if said else "")
+
+
+def _name_pictures(soup: BeautifulSoup, caption: str) -> None:
+    """Give a text alternative to the pictures that have none, or one that names the file alone."""
+    for image in soup("img"):
+        if NAMELESS.fullmatch(str(image.get("alt") or "").strip()):
+            image["alt"] = image.get("title") or caption
+
+
+def _code(cell: NotebookNode, place: Place, id: str, chapter: Chapter, said: str) -> tuple[str, str]:
+    """Write a cell as HTML, and all its text."""
     source = cell.source.strip("\n")
     lines = source.count("\n") + 1
     first = source.partition("\n")[0].strip()
-    peek = f"<i>{escape(first.lstrip('#% '))}</i>" if first.startswith("#") else ""
+    comment = first.lstrip("#% ") if first.startswith("#") else ""
+    peek = f"<i>{escape(comment)}</i>" if comment else ""
     size = "1 line" if lines == 1 else f"{lines} lines"
     code = (
         f'<details class="code"><summary><b>Code</b>{peek}<small>{size}</small></summary>{_highlight(source)}</details>'
     )
     expected = "raises-exception" in cell.metadata.get("tags", [])
-    alt = f"Figure: {chapter.sections[-1][1] if chapter.sections else chapter.title}"
-    outputs = [_output(output, place, alt, expected) for output in _joined(cell.outputs)]
-    return f'<div class="cell" id="{escape(id)}">{code}{"".join(outputs)}</div>'
+    caption = _caption(chapter, comment or said)
+    outputs = [_output(output, place, caption, expected) for output in _joined(cell.outputs)]
+    text = " ".join([source, *(_words(output) for output in outputs)])
+    return f'<div class="cell" id="{escape(id)}">{code}{"".join(outputs)}</div>', " ".join(text.split())
+
+
+def _words(output: str) -> str:
+    """All words of an output that is shown as text; a viewer brings its own search."""
+    return "" if output.startswith((VIEWER, "<figure")) else _plain(BeautifulSoup(output, "html.parser"))
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -128,22 +204,29 @@ def _output(output: NotebookNode, place: Place, alt: str, expected: bool) -> str
     if course.is_quiz(data.get("text/html", "")):
         return f"{QUIZ}{static.without_script(data['text/html'])}</div>"
     if "text/html" in data:
-        return f'<div class="out html">{tidy(data["text/html"], place)}</div>'
+        soup = tidy(data["text/html"], place)
+        _name_pictures(soup, alt)
+        return f'<div class="out html">{soup}</div>'
     for mime in PICTURES:
         if mime in data:
-            return _picture(mime, data[mime], output.metadata.get(mime, {}), alt)
+            about = output.metadata.get(mime, {})
+            return _picture(mime, data[mime], about, str(about.get("alt") or alt))
     for mime in ("text/markdown", "text/latex"):
         if mime in data:
-            return f'<div class="out prose">{markdown(data[mime], place)}</div>'
+            soup = markdown(data[mime], place)
+            _name_pictures(soup, alt)
+            return f'<div class="out prose">{soup}</div>'
     if "text/plain" in data and static.WIDGET_VIEW not in data:  # a live control says nothing without its kernel
         return f'<pre class="out result">{ansi2html(data["text/plain"])}</pre>'
     return ""
 
 
-def _picture(mime: str, content: str, size: dict[str, int], alt: str) -> str:
+def _picture(mime: str, content: str, about: dict[str, Any], alt: str) -> str:
     data = content.encode() if mime == "image/svg+xml" else base64.b64decode(content)
-    sides = "".join(f' {side}="{int(size[side])}"' for side in ("width", "height") if side in size)
-    return f'<figure><img src="{data_uri(mime, data)}" alt="{escape(alt)}"{sides} decoding="async"></figure>'
+    size = {side: int(about[side]) for side in ("width", "height") if side in about} or picture_size(data)
+    sides = "".join(f' {side}="{length}"' for side, length in size.items())  # its place is kept while it is decoded
+    how = 'loading="lazy" decoding="async"'
+    return f'<figure><img src="{data_uri(mime, data)}" alt="{escape(alt)}"{sides} {how}></figure>'
 
 
 def _traceback(title: str, text: str, expected: bool) -> str:

@@ -7,6 +7,7 @@ import html
 import io
 import mimetypes
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -86,8 +87,6 @@ def tidy(text: str, place: Place) -> BeautifulSoup:
         _embed(image, place, soup)
     for link in soup("a", href=True):
         _lead(link, place)
-    for heading in soup(re.compile("^h[1-6]$")):
-        heading["id"] = anchor(place.chapter, heading.get_text())
     for table in soup("table"):
         table.attrs.pop("border", None)
         _join_header(table)
@@ -122,8 +121,18 @@ def _mark_text(table: Tag) -> None:
 
 
 def anchor(chapter: str, section: str = "") -> str:
-    """Name a chapter or one of its sections; a section is named as in JupyterLab's links."""
-    return chapter + "--" + re.sub(r"\s+", "-", section.strip()) if section else chapter
+    """Name a chapter or one of its sections, in ASCII, so that a CSS selector takes it as it stands.
+
+    A section's name is the same from its heading and from JupyterLab's link to it, which joins the words by hyphens.
+    """
+    return f"ch-{_slug(chapter)}" + (f"--{_slug(section) or 'section'}" if section.strip() else "")
+
+
+def _slug(text: str) -> str:
+    """Spell a text with a-z, 0-9 and single hyphens; a letter without an ASCII form as its code point."""
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    spelt = "".join(c if c.isascii() or not c.isalnum() else f"u{ord(c):x}" for c in letters)
+    return re.sub(r"[^A-Za-z0-9]+", "-", spelt).strip("-").lower()
 
 
 def _lead(link: Tag, place: Place) -> None:
@@ -149,6 +158,9 @@ def _embed(image: Tag, place: Place, soup: BeautifulSoup) -> None:
     file = place.folder / unquote(urlsplit(source).path)
     if not urlsplit(source).scheme and _mime(file).startswith("image/") and file.is_file():
         image["src"] = file_uri(file)
+        if not image.has_attr("width") and not image.has_attr("height"):
+            image.attrs |= {side: str(length) for side, length in picture_size(file.read_bytes()).items()}
+        image.attrs |= {"loading": "lazy", "decoding": "async"}
         return
     text = str(image.get("alt") or source)
     image.replace_with(soup.new_tag("a", href=source, string=text) if source.startswith("http") else text)
@@ -161,6 +173,15 @@ def file_uri(file: Path) -> str:
 
 def _mime(file: Path) -> str:
     return mimetypes.guess_type(file.name)[0] or ""
+
+
+def picture_size(data: bytes) -> dict[str, int]:
+    """Width and height of a picture in pixels; nothing where it has none, as an SVG."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return dict(zip(("width", "height"), image.size, strict=True))
+    except OSError:
+        return {}
 
 
 def data_uri(mime: str, data: bytes) -> str:

@@ -1,37 +1,6 @@
-"use strict";
-// The page reads well without this script; it adds the theme, the folded code, the contents and enlarged figures.
+// The page reads well without this script; it adds folded code, paper, where the reader is, and enlarged figures.
 
-const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => [...document.querySelectorAll(selector)];
-const narrow = matchMedia("(max-width: 60rem)");
-
-$(".tools").hidden = false;
-
-// --- theme: what the system says, unless the reader says otherwise -----------------------------------------------
-
-const THEMES = ["auto", "light", "dark"];
-let theme = "auto";
-try {
-  theme = THEMES.find((name) => name === localStorage.getItem("chestlib-theme")) ?? theme;
-} catch {
-  // a file opened without storage forgets the choice
-}
-
-function showTheme() {
-  document.documentElement.dataset.theme = theme;
-  $("#theme").textContent = `Theme: ${theme}`;
-}
-
-$("#theme").addEventListener("click", () => {
-  theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-  showTheme();
-  try {
-    localStorage.setItem("chestlib-theme", theme);
-  } catch {
-    // as above
-  }
-});
-showTheme();
 
 // --- code and paper ------------------------------------------------------------------------------------------------
 
@@ -43,39 +12,101 @@ $("#code").addEventListener("click", ({ currentTarget: button }) => {
 });
 $("#print").addEventListener("click", () => print());
 
-// --- contents: folded on a narrow screen; marks where the reader is --------------------------------------------------
+// On paper nothing can be opened: answers and notes are folded out, code is only if the reader has opened it.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = $$("main details:not(.code):not([open])").filter((block) => !block.closest(".viewer"));
+  for (const block of folded) block.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const block of folded) block.open = false;
+  folded = [];
+});
 
-const contents = $("#contents");
-const fold = () => (contents.open = !narrow.matches);
-narrow.addEventListener("change", fold);
-fold();
-contents.addEventListener("click", ({ target }) => target.closest("a") && narrow.matches && (contents.open = false));
+// --- contents: they mark where the reader is ----------------------------------------------------------------------
 
-const links = new Map($$(".toc a").map((link) => [link.getAttribute("href").slice(1), link]));
+const links = new Map($$(".toc a[href^='#']").map((link) => [link.getAttribute("href").slice(1), link]));
 const places = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+let led = null; // the place that a link has led to; it is read until the reader scrolls on
+
+/** The place that fills most of the window; each reaches from its heading to the next one. */
+function read() {
+  const tops = places.map((place) => place.getBoundingClientRect().top);
+  let most = 0;
+  let best = null;
+  for (const [i, place] of places.entries()) {
+    const seen = Math.min(tops[i + 1] ?? Infinity, innerHeight) - Math.max(tops[i], 0);
+    if (seen > most) [most, best] = [seen, place];
+  }
+  return best;
+}
 
 function markPlace() {
-  const here = places.findLast((place) => place.getBoundingClientRect().top < innerHeight * 0.25);
+  const here = led ?? read();
   const current = here && links.get(here.id);
-  for (const link of links.values()) link.toggleAttribute("aria-current", link === current);
-  for (const item of $$(".toc > li")) item.classList.toggle("here", Boolean(current) && item.contains(current));
+  for (const link of links.values()) {
+    if (link === current) link.setAttribute("aria-current", "location");
+    else link.removeAttribute("aria-current");
+  }
+  for (const item of $$(".toc > li")) {
+    if (current && item.querySelector("a[href^='#']")) item.classList.toggle("here", item.contains(current));
+  }
   if (current && !narrow.matches) {
-    const nav = $("nav");
+    const side = $(".side");
     const { top, bottom } = current.getBoundingClientRect();
-    if (top < 60 || bottom > innerHeight - 140) nav.scrollTop += top - innerHeight / 2;
+    if (top < 60 || bottom > innerHeight - 140) side.scrollTop += top - innerHeight / 2;
   }
 }
 
+/** Follow the address: unfold what holds its place; one of an older report is understood, too. */
+function follow() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  if (!name) return;
+  let place = document.getElementById(name);
+  if (!place) {
+    const [chapter, section] = name.split("--", 2).map(spelt);
+    place = document.getElementById(`ch-${chapter}--${section}`) ?? document.getElementById(`ch-${chapter}`);
+    place?.scrollIntoView();
+  }
+  if (!place) return;
+  led = places.findLast(
+    (one) => one === place || one.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+  markPlace();
+}
+
+/** A heading as it stands in an address; chestlib/report/markup.py spells it so, too. */
+function spelt(text = "") {
+  const letters = [...text.normalize("NFKD").replace(/\p{Mn}/gu, "")];
+  const ascii = letters.map((c) =>
+    /[^\0-\x7f]/.test(c) && /[\p{L}\p{N}]/u.test(c) ? `u${c.codePointAt(0).toString(16)}` : c,
+  );
+  return ascii
+    .join("")
+    .replace(/[^A-Za-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")
+    .toLowerCase();
+}
+
+addEventListener("hashchange", follow);
+for (const type of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+  addEventListener(type, () => (led = null), { passive: true, capture: true });
+}
 let waiting = false;
-addEventListener("scroll", () => {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    markPlace();
-  });
-}, { passive: true });
+addEventListener(
+  "scroll",
+  () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      markPlace();
+    });
+  },
+  { passive: true },
+);
 markPlace();
+follow();
 
 // --- figures: a click shows one as large as the window ---------------------------------------------------------------
 

@@ -29,6 +29,8 @@ WRITING = "chestlib/phantom/writing.py"
 PREDICT = "chestlib/prediction/model.py"
 OVERLAYS = "chestlib/prediction/overlays.py"
 REPORT = "chestlib/report/__init__.py"
+REPORT_PAGES = "chestlib/report/pages.py"
+CHAPTER = "chestlib/report/chapter.py"
 EXECUTE = "chestlib/report/execute.py"
 FUSED = "chestlib/metrics/fusion.py"
 TOGETHER = "chestlib/train/together.py"
@@ -278,6 +280,24 @@ PAGES: Group = {
         ("a finished report is taken up", REPORT, "finished(copies).touch()", "pass"),
         ("copies of changed notebooks are taken", EXECUTE, 'earlier.get("key") == key and', ""),
         ("another package takes the old copies", EXECUTE, "digest.update(file.read_bytes())", "pass"),
+    ],
+    "tests/report/test_pages.py": [
+        ("a letter after a chapter's number is lost", CHAPTER, "int(named[1]), named[2])", 'int(named[1]), "")'),
+        ("links across pages stay on one", REPORT_PAGES, 'f"#{id}" if file == here else', 'f"#{id}" if True else'),
+        ("a missing section is linked to", REPORT_PAGES, "if owner and id not in owner.ids:", "if False:"),
+        ("old pages of chapters stay", REPORT_PAGES, "                old.unlink()", "                pass"),
+        ("a figure's own words are dropped", CHAPTER, 'str(about.get("alt") or alt)', "alt"),
+    ],
+    "tests/report/test_pages_browser.py::test_contents_mark_what_fills_the_window": [
+        ("the contents mark what a quarter has passed", "chestlib/report/report.js", "const here = led ?? read();",
+         "const here = places.findLast((p) => p.getBoundingClientRect().top < innerHeight * 0.25);"),
+    ],
+    "tests/report/test_pages_browser.py::test_paper_has_answers_and_no_tools": [
+        ("answers stay folded on paper", "chestlib/report/report.js", "for (const block of folded) block.open = true;", ""),
+    ],
+    "tests/report/test_pages_browser.py::test_search_finds_and_leads_to_folded_words_in_all_chapters": [
+        ("another page is not told what was searched", "chestlib/report/search.js",
+         "?find=${encodeURIComponent(query)}", ""),
     ],
     "tests/prediction/test_prediction.py::test_a_picture_has_the_boxes_that_reach_their_thresholds_in_place": [
         ("overlays have no boxes", OVERLAYS, "drawn(said.file, boxes,", "drawn(said.file, [],"),

@@ -63,7 +63,7 @@ def page(browser: Browser, page_file: Path, request: pytest.FixtureRequest) -> I
 
 
 def test_viewers_run_from_one_script(page: Page) -> None:
-    assert page.locator("script:not([type])").count() == 2, "the page's own and the viewer's"
+    assert page.locator("script:not([type])").count() == 4, "three of the page's own and the viewer's"
     viewer = page.locator(".bv").first
     assert HOSTILE[0] in viewer.inner_text()
     viewer.locator(".bv-stage").click(position={"x": 5, "y": 5})
@@ -100,24 +100,24 @@ def test_reader_steers_the_page(page: Page) -> None:
 
 
 def test_contents_lead_and_follow(page: Page) -> None:
-    page.locator("nav a[href='#03_stop']").click()
-    page.locator("nav a[aria-current][href='#03_stop']").wait_for()
-    page.locator("nav a[href='#01_look']").click()
-    page.locator("nav a[href='#01_look--Names']").wait_for(state="visible")
+    page.locator(".toc a[href='#ch-03-stop']").click()
+    page.locator(".toc a[aria-current][href='#ch-03-stop']").wait_for()
+    page.locator(".toc a[href='#ch-01-look']").click()
+    page.locator(".toc a[href='#ch-01-look--names']").wait_for(state="visible")
 
 
-@pytest.mark.parametrize("page", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
+@pytest.mark.parametrize("page", [{"viewport": {"width": 360, "height": 740}}], indirect=True)
 def test_a_phone_shows_all_without_sideways_scrolling(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert not page.locator("nav .toc").is_visible()
-    page.get_by_text("Contents", exact=True).click()
-    page.locator("nav a[href='#03_stop']").click()
-    assert not page.locator("nav .toc").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert not page.locator(".toc").is_visible()
+    page.get_by_text("Contents and search", exact=True).click()
+    page.locator(".toc a[href='#ch-03-stop']").click()
+    assert not page.locator(".toc").is_visible()
     screenshot(page, "report-phone")
 
 
 def test_prints(page: Page, tmp_path: Path) -> None:
     page.emulate_media(media="print")
-    assert not page.locator("nav").is_visible()
+    assert not page.locator(".side").is_visible()
     assert not page.locator("details.code").first.is_visible()
     assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") >= 4, "title, summary, two chapters"
