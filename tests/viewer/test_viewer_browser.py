@@ -49,7 +49,7 @@ def example(n=4):
 
 def show(page, tmp_path, viewer):
     page.goto(viewer.to_html(tmp_path / "page.html").as_uri())
-    expect(page.locator(".bv-zoom")).to_contain_text("%")
+    expect(page.locator(".bv-zoom")).to_contain_text("%", timeout=30_000)  # a busy machine
 
 
 def settle(page):
