@@ -174,8 +174,8 @@ def _code(cell: NotebookNode, place: Place, id: str, chapter: Chapter, said: str
 
 
 def _words(output: str) -> str:
-    """All words of an output that is shown as text; a viewer brings its own search."""
-    return "" if output.startswith((VIEWER, "<figure")) else _plain(BeautifulSoup(output, "html.parser"))
+    """All words of an output that is shown as text; a viewer brings its own search, a quiz its answers."""
+    return "" if output.startswith((VIEWER, QUIZ, "<figure")) else _plain(BeautifulSoup(output, "html.parser"))
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
