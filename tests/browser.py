@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+expect.set_options(timeout=30_000)  # a busy machine takes its time
 CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = Path(__file__).parents[1] / "artifacts"
 HERE = re.compile(r"(file|data|blob|about):|https?://127\.0\.0\.1[:/]|ws://127\.0\.0\.1[:/]")
@@ -45,6 +46,7 @@ def quiet_page(browser: Browser, **context: object) -> Iterator[Page]:
     opened = browser.new_context(**context)
     opened.route(lambda url: not HERE.match(url), lambda route: (remote.append(route.request.url), route.abort()))
     page = opened.new_page()
+    page.set_default_timeout(120_000)
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     try:

@@ -75,8 +75,8 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
      ["prediction.choice.TwoStage", "prediction.predict"],
      {"cascade": True, "flip": True, "overlays": True, "dask": "2", "paths": [Path("film.png")], "out": Path("out"),
       "classifier_run": Path("classifier"), "detector_run": [Path("detector"), Path("other")]}),
-    ("report", ["--data", "DATA", "--profile", "full", "--out", "out"], ["report.build"],
-     {"profile": "full", "out": Path("out"), "data": "DATA"}),
+    ("report", ["--data", "DATA", "--profile", "full", "--out", "out", "--split", "--pdf", "--as-is"], ["report.build"],
+     {"profile": "full", "out": Path("out"), "data": "DATA", "split": True, "pdf": True, "as_is": True}),
 ]  # fmt: skip
 """Command, what is typed, what is called last of all, and what that must be told; DATA is a data folder."""
 

@@ -45,9 +45,13 @@ def test_what_ends_a_study_ends_its_helpers(ending: int, small: DataFolder, tmp_
     plan = TuneSettings(trials=500, epochs=2)
     one = FORK.Process(target=tune, args=(small, Run(tmp_path / "run"), BASE, plan), kwargs=options)
     one.start()
-    _wait(lambda: workers() == 2 or one.exitcode is not None)
-    assert one.exitcode is None
-    os.kill(one.pid, ending)
+    try:
+        _wait(lambda: workers() == 2 or one.exitcode is not None)
+        assert one.exitcode is None
+        os.kill(one.pid, ending)
+    except AssertionError:
+        one.kill()  # or it would train on beside all tests that follow
+        raise
     one.join(30)
     assert one.exitcode
     _wait(lambda: all(_is_free(lock) for lock in tmp_path.glob("study.log.?*.lock")))
@@ -56,7 +60,7 @@ def test_what_ends_a_study_ends_its_helpers(ending: int, small: DataFolder, tmp_
 def _wait(until: Callable[[], bool]) -> None:
     start = time.monotonic()
     while not until():
-        assert time.monotonic() - start < 60
+        assert time.monotonic() - start < 180, "a busy machine takes its time"
         time.sleep(0.1)
 
 
