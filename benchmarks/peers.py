@@ -112,7 +112,8 @@ def main() -> None:
             print(f"{tool:<12}", *row.values())
         bad |= "failed" in row or row.get("apart", 0) > TOLERANCE[tool]
     if args.json:
-        args.json.write_text(json.dumps({"chestlib": ours, **rows}, indent=2) + "\n")
+        before = json.loads(args.json.read_text()) if args.json.is_file() else {}  # what it is of, and the cases
+        args.json.write_text(json.dumps({**before, "chestlib": ours, **rows}, indent=2) + "\n")
     sys.exit(bad)
 
 

@@ -120,7 +120,8 @@ def main() -> None:
             runs.append({})
             for chapter in chapters:
                 runs[-1] |= measured(chapter, kind, seed)
-    of = {"seeds": {own if kind == "own" else kind: chosen for kind, chosen in seeds.items()}}
+    sets = [own if kind == "own" else kind for kind, chosen in seeds.items() if chosen]
+    of = {"seeds": sorted({seed for chosen in seeds.values() for seed in chosen}), "instruction sets": sets}
     told: dict[str, dict[str, Any]] = {}
     for name in runs[0]:
         values = [run[name] for run in runs if name in run]

@@ -16,8 +16,8 @@ from chestlib.metrics.matching import Predictions, overlap
 from chestlib.metrics.sound import require_same_images
 
 FUSED = 0.5
-"""Overlap above which boxes are one. The best of .4 to .7 on validation parts of the phantom, over fusions of a film
-with its mirror image and of two and of three detectors (mean AP50 .782; .779 at .55, .778 at .4 and at .6)."""
+"""Overlap above which boxes are one, chosen among .4 to .7 on validation parts of the phantom; benchmarks/ensembles.py
+tells the AP50 of each."""
 
 
 def fuse(sets: Sequence[Detections], iou: float = FUSED) -> Detections:

@@ -216,7 +216,7 @@ class Profile:
 
 
 EIGHT = (0.027, 0.04, 0.06, 0.09, 0.14, 0.21, 0.32, 0.48)
-"""Anchor sizes, two a level: two thirds of the drawn nodules have one that fits, with one a level two fifths."""
+"""Anchor sizes, two a level: more of the small boxes have one that fits than with one a level, at the same cost."""
 
 QUICK = Profile(
     name="quick",
