@@ -125,7 +125,7 @@ def main() -> None:
     told: dict[str, dict[str, Any]] = {}
     for name in runs[0]:
         values = [run[name] for run in runs if name in run]
-        spread, allowed = expected.spread(values), expected.tolerance(values)
+        spread, allowed = expected.spread(values), expected.tolerance(values, among=len(runs[0]))
         told[name] = {"spread": round(spread, 5), "tolerance": round(allowed, 4), **of}
         weak = "  reaches 0: a check that can hardly fail" if allowed >= sum(values) / len(values) else ""
         print(f"{name:<60} {min(values):.3f} to {max(values):.3f}  ± {allowed:.3f}{weak}")

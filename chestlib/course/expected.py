@@ -20,25 +20,29 @@ from chestlib.files import read_json, read_json_lines, write_json
 RECORD = "CHESTLIB_RECORD"
 """Names a file in the environment: figures are then noted in it, a line each, and not compared."""
 
-LEAST = 0.01
-"""Least tolerance: an image more or less on the right side of a threshold proves nothing."""
+LEAST = 0.05
+"""Least tolerance: a few images more or less on the right side of a threshold prove nothing."""
+
+ALARM = 0.05
+"""Chance that a sound run elsewhere has any figure at all that is further off than its tolerance."""
 
 
-def tolerance(values: list[float]) -> float:
-    """By how much two runs differ less in 199 of 200 pairs, from the `values` of at least three runs.
+def tolerance(values: list[float], among: int = 1) -> float:
+    """By how much two sound runs differ at most, from the `values` of at least three runs.
 
-    Student's t for the difference of two draws from one normal distribution whose deviation is estimated.
+    Student's t for the difference of two draws from one normal distribution whose deviation is estimated. All `among`
+    figures together raise a false alarm with the chance :data:`ALARM`, so one figure does with that chance's share.
 
     Examples
     --------
-    >>> round(tolerance([0.40, 0.42, 0.41, 0.39, 0.41, 0.40]), 3)
-    0.071
+    >>> round(tolerance([0.40, 0.42, 0.41, 0.39, 0.41, 0.40], among=85), 3)
+    0.114
     """
     from scipy.stats import t
 
     if len(values) < 3:
         raise ChestlibError(f"{len(values)} runs: a tolerance needs three; give more seeds")
-    return max(LEAST, float(t.ppf(1 - 0.005 / 2, len(values) - 1)) * math.sqrt(2) * spread(values))
+    return max(LEAST, float(t.ppf(1 - ALARM / among / 2, len(values) - 1)) * math.sqrt(2) * spread(values))
 
 
 def spread(values: list[float]) -> float:
