@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 expect.set_options(timeout=30_000)  # a busy machine takes its time
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 SCREENSHOTS = Path(__file__).parents[1] / "artifacts"
 HERE = re.compile(r"(file|data|blob|about):|https?://127\.0\.0\.1[:/]|ws://127\.0\.0\.1[:/]")
 
