@@ -188,6 +188,14 @@ def test_two_processes_at_once_decode_each_image_once_together(folder, paths):
     assert int(one) + int(other) == 6 and total == same
 
 
+def test_one_of_two_processes_is_killed_and_the_other_has_all(folder, paths):
+    killed, other = start(paths, folder, kill_at=4), start(paths, folder)
+    killed.communicate(timeout=60)
+    total = int(other.communicate(timeout=60)[0].split()[1])
+    assert other.returncode == 0 and total == sum(int(small(path).sum()) for path in paths)
+    assert np.array_equal(cached_images(paths, SIDE, folder), [small(path) for path in paths])
+
+
 def test_a_killed_build_goes_on_where_it_was(folder, paths, seen):
     process = start(paths, folder, kill_at=4)  # two segments are whole
     process.communicate(timeout=60)
