@@ -6,14 +6,16 @@ import ast
 import json
 import re
 import runpy
+from collections.abc import Iterator
 from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from nbconvert.exporters import ScriptExporter
+from typer.main import get_command
 
-from chestlib import course
+from chestlib import cli, course
 
 TOP = Path(__file__).parents[1]
 REQUIRED = [requirement.split(";")[0].strip() for requirement in metadata.requires("chestlib")]
@@ -168,6 +170,37 @@ def test_code_that_pages_name_is_there() -> None:
     }
     assert len(named) > 20
     assert not [f"{page.name}: {name}" for page, name in named if not (TOP / name).exists()]
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """Every line of code on every page, with the page that it stands on."""
+    for page, text in _texts().items():
+        fenced = [line for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+        for line in (*fenced, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))):
+            yield page.name, line.partition("  #")[0].strip()
+
+
+def test_commands_that_pages_name_are_there() -> None:
+    commands = get_command(cli.app).commands
+    targets = {*re.findall(r"^([a-z-]+)(?= [a-z-]+:|:)", (TOP / "Makefile").read_text(), re.M), "test-latest"}
+    wrong, tried = [], 0
+    for page, line in _commands():
+        options = re.findall(r"(?<![\w-])--[a-z][\w-]*", line)
+        if found := re.match(r"(?:uv run |\S*bin/)?chestlib ([a-z]+)\b", line):
+            known = {o for p in getattr(commands.get(found[1]), "params", ()) for o in p.opts} | {"--help"}
+            for part in commands[found[1]].commands.values() if hasattr(commands.get(found[1]), "commands") else ():
+                known |= {o for p in part.params for o in p.opts}
+            there = found[1] in commands and {*options} <= known
+        elif found := re.match(r"(?:\S*/)?python ((?:benchmarks|notebooks|tests)/\S+\.py)", line):
+            file = TOP / found[1]
+            there = file.exists() and all(option in file.read_text() for option in options)
+        elif found := re.match(r"make ((?:[a-z-]+ ?)+)(?=$|[A-Z])", line):
+            there = {*found[1].split()} <= targets
+        else:
+            continue
+        tried += 1
+        wrong += [] if there else [f"{page}: {line}"]
+    assert tried > 100 and not wrong, "\n".join([f"{tried} tried", *wrong])
 
 
 def test_links_lead_somewhere() -> None:
