@@ -46,6 +46,12 @@ def test_what_does_not_hold_is_an_error(lesson: Course, value: float) -> None:
         lesson.expect("AP50", value)
 
 
+def test_what_could_not_fail_is_told_as_such(lesson: Course, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    expected.update(tmp_path / "notebooks" / "expected.json", {"AP50": {"tolerance": 0.6}})
+    lesson.expect("AP50", 1.0)
+    assert capsys.readouterr().out == "not held: AP50 = 0.400 ± 0.600; anything from 0 to 1 would be\n"
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "high"])
 def test_what_is_no_number_is_an_error(lesson: Course, value: float) -> None:
     with pytest.raises(ChestlibError, match=f"AP50: the value is {value}; expected a finite number"):
@@ -113,7 +119,7 @@ def test_chapters_print_what_is_recorded() -> None:
         for cell in json.loads(path.read_text())["cells"]
         for output in cell.get("outputs", [])
         for text in "".join(output.get("text", [])).splitlines()
-        if text.startswith(("as recorded", "not held yet", "not recorded here"))
+        if text.startswith(("as recorded", "not held", "not recorded here"))
     }
     assert told == {line(name, figure) for name, figure in figures.items()} and len(told) > 40
 
@@ -121,5 +127,7 @@ def test_chapters_print_what_is_recorded() -> None:
 def line(name: str, figure: dict[str, Any]) -> str:
     """What a chapter prints of a figure of expected.json."""
     if "tolerance" in figure:
-        return f"as recorded: {name} = {figure['value']:.3f} ± {figure['tolerance']:.3f}"
+        told = f"{name} = {figure['value']:.3f} ± {figure['tolerance']:.3f}"
+        held = figure["tolerance"] < max(figure["value"], 1 - figure["value"])
+        return f"as recorded: {told}" if held else f"not held: {told}; anything from 0 to 1 would be"
     return f"not held yet: {name} = {figure['value']:.3f}; benchmarks/spread.py measures its tolerance"
