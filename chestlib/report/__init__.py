@@ -88,7 +88,12 @@ def build(
     _require_names(notebooks)
     browser = paper.browser() if pdf else None
     chosen = settings.profile(profile)
-    environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", "CHESTLIB_EMBED": EMBED}
+    environment = {
+        "CHESTLIB_PROFILE": profile,
+        "CHESTLIB_DATA": "",
+        "CHESTLIB_EMBED": EMBED,
+        course.recorded.TRAIN: "1",
+    }
     if data is None and os.environ.get("CHESTLIB_DATA"):
         data = Path(os.environ["CHESTLIB_DATA"])
     own = open_data(data) if data is not None else None  # a wrong folder is told now, not after the first training
