@@ -15,10 +15,12 @@ from chestlib.course.lesson import (
     run_folder,
     runs_folder,
 )
+from chestlib.course.live import clean, read_notebook
 from chestlib.course.real import measured, nih_table, real_figures
 
 __all__ = [
-    "Course", "NotYet", "Prediction", "Question", "Quiz", "begin", "check", "choice", "data_folder", "environment",
-    "expected", "home", "is_quiz", "lacking", "match", "measured", "nih_table", "notebooks", "number", "order",
-    "phantom", "predict", "questions", "quiz", "quiz_script", "real_figures", "recorded", "run_folder", "runs_folder",
+    "Course", "NotYet", "Prediction", "Question", "Quiz", "begin", "check", "choice", "clean", "data_folder",
+    "environment", "expected", "home", "is_quiz", "lacking", "match", "measured", "nih_table", "notebooks", "number",
+    "order", "phantom", "predict", "questions", "quiz", "quiz_script", "read_notebook", "real_figures", "recorded",
+    "run_folder", "runs_folder",
 ]  # fmt: skip
