@@ -88,7 +88,7 @@ def measured(chapter: Path, kind: str, seed: int) -> dict[str, float]:
     if told.get("key") != key(chapter):
         print(f"{kind}, seed {seed}, {chapter.stem}", flush=True)
         start = time.monotonic()
-        variables = {"CHESTLIB_HOME": str(home(kind)), "CHESTLIB_PROFILE": "quick", **SETS[kind]}
+        variables = {"CHESTLIB_HOME": str(home(kind)), "CHESTLIB_PROFILE": "quick", "CHESTLIB_TRAIN": "1", **SETS[kind]}
         kept = {name: value for name, value in os.environ.items() if name not in ("CHESTLIB_DATA", "CHESTLIB_RECORD")}
         command = [sys.executable, __file__, "--inside", str(chapter), str(seed), str(out)]
         subprocess.run(command, env=kept | variables, check=True, stdout=subprocess.DEVNULL)

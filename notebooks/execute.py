@@ -3,7 +3,9 @@
 `python notebooks/execute.py` for all of them, or `python notebooks/execute.py 03 05`. The solutions of the exercises
 are executed with their chapters; the exercises stay as they are, unsolved. What the chapters save under runs/, figures
 and the ledger of the bugs, is then copied to figures/, which no other command writes. What they expect
-(`lesson.expect`) is recorded in expected.json; the tolerances there come from benchmarks/spread.py.
+(`lesson.expect`) is recorded in expected.json; the tolerances there come from benchmarks/spread.py. The runs themselves
+are packed into recorded.zip, for readers who have trained nothing yet; `python notebooks/execute.py recorded` packs
+those that lie in runs/, and executes nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def execute(path: Path) -> dict[str, float]:
     """
     with TemporaryDirectory() as scratch:
         note = Path(scratch) / "figures.jsonl"
-        variables = {course.expected.RECORD: str(note)}
+        variables = {course.expected.RECORD: str(note), course.recorded.TRAIN: "1"}
         done = report.run(path, nbformat.read(path, 4), variables, Path(scratch) / "inside.json", figures="png")
         figures = course.expected.noted(note)
     if done.failure:
@@ -80,9 +82,12 @@ def main(chosen: list[str]) -> None:
     for path in sorted([*HERE.glob("[0-9]*.ipynb"), *HERE.glob("solutions/[0-9]*.ipynb")]):
         if not chosen or path.name.split("_")[0] in chosen:
             figures |= execute(path)
-    recorded = {name: {"value": round(value, 4)} for name, value in figures.items()}
-    course.expected.update(HERE / "expected.json", recorded, whole=not chosen)
-    for file in sorted(course.begin().figures.glob("[0-9]*")):
+    values = {name: {"value": round(value, 4)} for name, value in figures.items()}
+    course.expected.update(HERE / "expected.json", values, whole=not chosen)
+    lesson = course.begin()
+    if not chosen or "recorded" in chosen:
+        course.recorded.pack(lesson, HERE / "recorded.zip")
+    for file in sorted(lesson.figures.glob("[0-9]*")):
         if not chosen or file.name.split("-")[0] in chosen:
             shutil.copy(file, HERE.parent / "figures")
 

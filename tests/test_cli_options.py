@@ -77,6 +77,7 @@ CALLS: list[tuple[str, list[str], list[str], dict[str, Any]]] = [
       "classifier_run": Path("classifier"), "detector_run": [Path("detector"), Path("other")]}),
     ("report", ["--data", "DATA", "--profile", "full", "--out", "out", "--split", "--pdf", "--as-is"], ["report.build"],
      {"profile": "full", "out": Path("out"), "data": "DATA", "split": True, "pdf": True, "as_is": True}),
+    ("course", ["clean", "out", "--replace"], ["course.clean"], {"out": Path("out"), "replace": True}),
 ]  # fmt: skip
 """Command, what is typed, what is called last of all, and what that must be told; DATA is a data folder."""
 
@@ -140,7 +141,13 @@ def test_no_option_is_left_out_above() -> None:
         typed.setdefault(command.partition(" ")[0], set()).update(word for word in words if word.startswith("--"))
     commands = get_command(cli.app).commands
     options = {
-        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        name: {
+            option
+            for one in (command, *getattr(command, "commands", {}).values())
+            for parameter in one.params
+            for option in parameter.opts
+            if option.startswith("--")
+        }
         for name, command in commands.items()
     }
     assert {name: found - {"--help"} for name, found in options.items()} == typed

@@ -1,4 +1,4 @@
-"""Commands for what is trained: predict, view, report, and env."""
+"""Commands for what is trained: predict, view, report; course, and env."""
 
 from __future__ import annotations
 
@@ -186,6 +186,29 @@ def report(
     print(result)
     if result.failed:
         raise typer.Exit(1)
+
+
+course_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(course_app, name="course", help="The chapters, for who teaches with them: `chestlib course clean`.")
+
+
+@course_app.callback()
+def course() -> None:
+    """Let `clean` be a command of its own, though it is the only one."""
+
+
+@course_app.command()
+def clean(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")] = Path("live"),
+    replace: Annotated[bool, typer.Option("--replace", help="Write over notebooks that are there.")] = False,
+) -> None:
+    """Write the chapters for live coding, without prose and outputs. `chestlib course clean live`.
+
+    Code, headings, questions and exercises stay.
+    """
+    from chestlib import course as package
+
+    print(package.clean(package.notebooks(), out, replace))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import chestlib
 from chestlib import devices, settings
 from chestlib.console import Progress, relay
-from chestlib.course import expected
+from chestlib.course import expected, recorded
 from chestlib.data import DataFolder, annotations_digest, digest, identify, open_data, splits
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
@@ -118,9 +118,10 @@ class Course:
     def expect(self, name: str, value: float) -> None:
         """Compare a learned figure with the one that was recorded, within what seeds and processors change.
 
-        On the data that the chapters were written on, the phantom of the quick profile; on others it is told only.
-        The line printed there names what was recorded, so it is the same wherever it holds. The recorded figures stand
-        in notebooks/expected.json; see :mod:`chestlib.course.expected`.
+        On the data that the chapters were written on, the phantom of the quick profile; on others it is told only,
+        and so it is where a recorded run is shown, which would be compared with itself. The line printed there names
+        what was recorded, so it is the same wherever it holds. The recorded figures stand in notebooks/expected.json;
+        see :mod:`chestlib.course.expected`.
 
         Raises
         ------
@@ -129,7 +130,9 @@ class Course:
         ChestlibError
             If the name is unknown there, or the value no number.
         """
-        if self._written_on:
+        if self._shown:
+            print(f"recorded, not checked: {name} = {expected.number(name, value):.3f}")
+        elif self._written_on:
             print(expected.compared(home() / "notebooks" / "expected.json", name, expected.number(name, value)))
         else:
             print(f"not recorded here: {name} = {'undefined' if value is None else format(value, '.3f')}")
@@ -146,23 +149,53 @@ class Course:
 
         return Run(self.folder / kind)
 
-    def study(self) -> Any:
-        """Stage 1's study, carried out first if it is not complete."""
+    def study(self, train: bool = False) -> Any:
+        """Stage 1's study: the one here, carried out first if it is not complete, else the recorded one.
+
+        Parameters
+        ----------
+        train : bool
+            Carry it out here, though there is a recorded one; see :mod:`chestlib.course.recorded`.
+        """
         from chestlib.train import tune
 
+        run = self._recorded("classifier", train, "study") or self.run("classifier")
         with self._alone("classifier"), relay("study", "tuning") as tell:
             return tune(
-                self.trained_on, self.run("classifier"), self.profile.classifier, self.profile.tune, split=self.split,
+                self.trained_on, run, self.profile.classifier, self.profile.tune, split=self.split,
                 cache=self.cache, progress=tell, processes=None,
             )  # fmt: skip
 
-    def classifier(self) -> Run:
-        """Stage 1's run, tuned and trained first if it is not finished."""
-        return self._finished("classifier")
+    def classifier(self, train: bool = False) -> Run:
+        """Stage 1's run: the one here, tuned and trained to its end, else the recorded one; `train` as in `study`."""
+        return self._recorded("classifier", train) or self._finished("classifier")
 
-    def detector(self) -> Run:
-        """Stage 2's run, trained first if it is not finished."""
-        return self._finished("detector")
+    def detector(self, train: bool = False) -> Run:
+        """Stage 2's run: the one here, trained to its end, else the recorded one; `train` as in `study`."""
+        return self._recorded("detector", train) or self._finished("detector")
+
+    def _recorded(self, kind: str, train: bool, call: str = "") -> Run | None:
+        """Open the recorded run, and say so, unless one was begun here or training is asked for."""
+        from chestlib.train import Run
+
+        file = home() / "notebooks" / "recorded.zip"
+        if train or not recorded.wanted() or self.run(kind).path.exists() or not file.is_file():
+            self._shown.discard(kind)
+            return None
+        try:
+            place = recorded.opened(self, file)
+        except ChestlibError as error:
+            print(error)
+            return None
+        run = Run(place / kind)
+        print(recorded.told(run, call or kind))
+        self._shown.add(kind)
+        return run
+
+    @cached_property
+    def _shown(self) -> set[str]:
+        """The kinds of recorded runs that were shown."""
+        return set()
 
     def _finished(self, kind: str) -> Run:
         from chestlib.train import train_stage
@@ -172,7 +205,7 @@ class Course:
             chosen: Any = getattr(self.profile, kind)
             if kind == "classifier":
                 if not run.finished:
-                    self.study()
+                    self.study(train=True)
                 chosen = run.tuned(chosen, identify(self.split, self.cache))
             with relay(kind, f"training {kind}") as tell:
                 return train_stage(

@@ -27,6 +27,9 @@ __all__ = ["ReportResult", "build", "run"]
 EMBED = "24x704"
 """Pictures x pixels that a viewer carries into the page."""
 
+KERNELS = {"CHESTLIB_EMBED": EMBED, course.recorded.TRAIN: "1"}
+"""What every kernel of a report is told: to carry pictures, and to train what is not there."""
+
 RESULTS_FROM = 3
 """The first chapter in which results stand; the chapters before it describe data."""
 
@@ -88,7 +91,7 @@ def build(
     _require_names(notebooks)
     browser = paper.browser() if pdf else None
     chosen = settings.profile(profile)
-    environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", "CHESTLIB_EMBED": EMBED}
+    environment = {"CHESTLIB_PROFILE": profile, "CHESTLIB_DATA": "", **KERNELS}
     if data is None and os.environ.get("CHESTLIB_DATA"):
         data = Path(os.environ["CHESTLIB_DATA"])
     own = open_data(data) if data is not None else None  # a wrong folder is told now, not after the first training

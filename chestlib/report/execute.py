@@ -24,6 +24,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from chestlib.console import PERIOD, RELAY, Progress, duration, relayed
+from chestlib.course import read_notebook
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
 from chestlib.report.pace import OWN, Pace
@@ -55,18 +56,6 @@ class Executed(NamedTuple):
         if self.failure:
             return f"stopped {self.failure.where}: {self.failure.error}"
         return f"{len(self.notebook.cells)} cells, {duration(self.seconds)}"
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook as version 4; ChestlibError names the file if it cannot be read."""
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)  # nbformat itself only logs what is wrong
-        return notebook
-    except FileNotFoundError:
-        raise ChestlibError(f"{path}: no such notebook") from None
-    except Exception as error:  # nbformat raises many kinds for a broken file
-        raise ChestlibError(f"{path}: not readable as a notebook ({_line(str(error))}); is the file whole?") from None
 
 
 def execute(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from chestlib.course import read_notebook
 from chestlib.errors import ChestlibError
-from chestlib.report.execute import Executed, Failure, read_notebook, recorded
+from chestlib.report.execute import Executed, Failure, recorded
 
 
 def kept(notebooks: Sequence[Path], folder: Path) -> Iterator[Executed]:

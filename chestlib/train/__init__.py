@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chestlib.train.detector import Detector
     from chestlib.train.load import load_classifier, load_detector, load_weights
     from chestlib.train.module import predicting, warmup_cosine
-    from chestlib.train.run import SEARCHED, Run, scored_records
+    from chestlib.train.run import SEARCHED, Run, differences, scored_records
     from chestlib.train.study import ended, failures, tune
     from chestlib.train.together import points_together, said_together
     from chestlib.train.trainer import fit
@@ -28,7 +28,7 @@ _HOME = {
     "detector": ("Detector",),
     "load": ("load_classifier", "load_detector", "load_weights"),
     "module": ("predicting", "warmup_cosine"),
-    "run": ("SEARCHED", "Run", "scored_records"),
+    "run": ("SEARCHED", "Run", "differences", "scored_records"),
     "study": ("ended", "failures", "tune"),
     "together": ("points_together", "said_together"),
     "trainer": ("fit",),
@@ -40,7 +40,7 @@ _MODULES = ("classifier", "datasets", "detector", "linear")
 
 __all__ = [
     "SEARCHED", "Classifier", "Detector", "Run", "SimpleCNN", "Target", "XrayDataset", "augmentation", "classifier",
-    "collate_boxes", "datasets", "detector", "ended", "failures", "fit", "linear", "load_classifier",
+    "collate_boxes", "datasets", "detector", "differences", "ended", "failures", "fit", "linear", "load_classifier",
     "load_detector", "load_weights", "points_together", "predicting", "repeat_factors", "said_together", "scale_boxes",
     "scored_records", "train_stage", "tune", "versions", "warmup_cosine",
 ]  # fmt: skip

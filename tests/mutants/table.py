@@ -14,6 +14,8 @@ CARDS = "chestlib/course/cards.py"
 EXPECTED = "chestlib/course/expected.py"
 KINDS = "chestlib/course/kinds.py"
 LESSON = "chestlib/course/lesson.py"
+LIVE = "chestlib/course/live.py"
+RECORDED = "chestlib/course/recorded.py"
 CHECK = "chestlib/data/check.py"
 FOLDER = "chestlib/data/folder.py"
 IMAGES = "chestlib/data/images.py"
@@ -248,6 +250,19 @@ COURSE: Group = {
     ],
     "tests/course/test_quiz_browser.py::test_a_page_keeps_what_was_answered_until_it_is_begun_again": [
         ("a page forgets", f"{QUIZ_JS}/store.js", "    localStorage.setItem(KEPT + key, text);\n", ""),
+    ],
+    "tests/course/test_recorded.py": [
+        ("a recorded figure is checked against itself", LESSON, "        if self._shown:\n", "        if False:\n"),
+        ("who checks is shown what was recorded", RECORDED, 'return os.environ.get(TRAIN, "") in ("", "0")', "return True"),
+        ("a recorded run of anything is shown", RECORDED, "if differing := differences(about, _described(lesson)):",
+         "if (differing := differences(about, _described(lesson))) == 0:"),
+    ],
+    "tests/course/test_live.py": [
+        ("notebooks that are there are written over", LIVE, "if there and not replace:", "if False:"),
+        ("folded answers stay", LIVE, '(</details>|$)", "", text', '(</details>|$)", "**Question.**", text'),
+    ],
+    "tests/viewer/test_hosts_browser.py::test_the_viewer_works": [
+        ("keys are looked for outside a shadow root", f"{JS}/viewer.js", "const [target] = event.composedPath();", "const { target } = event;"),
     ],
     "tests/course/test_lesson.py": [
         ("the course ignores what was tuned", LESSON, "chosen = run.tuned(chosen,", "run.tuned(chosen,"),

@@ -1,5 +1,6 @@
 // What keys and buttons ask for.
 
+import { inFocus } from "./dom.js";
 import { save } from "./keep.js";
 import { clamp, fixed } from "./numbers.js";
 import { sitting } from "./sitting.js";
@@ -66,7 +67,7 @@ export function commands(/** @type {Viewer} */ viewer) {
 
   /** One thing at a time: help, menu, a field, the selection. */
   const close = () => {
-    const focused = document.activeElement;
+    const focused = inFocus(viewer.root);
     if (viewer.help.open) return viewer.help.toggle();
     if (viewer.menu.open) return viewer.menu.toggle();
     if (focused?.matches("input") && viewer.root.contains(focused)) return stage.focus();

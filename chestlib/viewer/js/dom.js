@@ -28,6 +28,9 @@ export const press = (button, on) => button.setAttribute("aria-pressed", String(
 /** The part that an event came from, by a selector. @type {(event: Event, selector: string) => HTMLElement | null} */
 export const origin = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
 
+/** What has the focus where an element lies, also in a shadow root. @param {Element} element */
+export const inFocus = (element) => /** @type {Document | ShadowRoot} */ (element.getRootNode()).activeElement;
+
 /** What draws on a canvas. @param {HTMLCanvasElement} canvas */
 export const pen = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 

@@ -84,7 +84,7 @@ export const hint = (key) => BY_KEY.get(key)?.shown ?? key;
  * @param {KeyboardEvent} event @param {boolean} inList @param {boolean} editing @returns {Wish | null}
  */
 export function pressed(event, inList, editing) {
-  const { target } = event;
+  const [target] = event.composedPath();
   if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   // A control keeps the keys it needs itself: text, options, the value of a slider, the rows of the list.

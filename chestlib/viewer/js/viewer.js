@@ -2,7 +2,7 @@
 
 import { Bar } from "./bar.js";
 import { commands } from "./commands.js";
-import { h } from "./dom.js";
+import { h, inFocus } from "./dom.js";
 import { Editor } from "./editor.js";
 import { GreyWindow } from "./grey.js";
 import { Help } from "./help.js";
@@ -36,7 +36,7 @@ export class Viewer {
     this.grey = new GreyWindow(() => this.#schedule("paint", "refresh"));
     this.editor = new Editor(study, this.view, (text) => this.tell(text));
     this.stage = new Stage(study, this.view, this.grey, this.editor, {
-      inUse: () => this.root.contains(document.activeElement),
+      inUse: () => this.root.contains(inFocus(this.root)),
       changed: (...tasks) => this.#schedule(...tasks),
       hovered: (item) => this.table.hover(item),
       selected: (item) => this.select(item),
@@ -150,7 +150,7 @@ export class Viewer {
   }
 
   #keyDown = (/** @type {KeyboardEvent} */ event) => {
-    const { target } = event;
+    const [target] = event.composedPath(); // `target` is a shadow root's host
     if (!(target instanceof Element) || !this.root.contains(target)) return;
     const wish = pressed(event, this.list.holds(target), this.editor.chosen >= 0);
     if (!wish) return;
