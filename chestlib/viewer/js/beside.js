@@ -49,10 +49,10 @@ export class Beside {
   open = false;
   #film = new Pane();
   #boxes = new Pane();
-  #message = h("div.bv-message");
+  #message = h("div.bv-alone");
   #caption = h("div.bv-corner.bv-top-left");
   element = h(
-    "div.bv-stage.bv-beside",
+    "div.bv-beside",
     { tabindex: -1, role: "group", "aria-label": "Another film of this patient", hidden: "" },
     this.#film.canvas,
     this.#boxes.canvas,

@@ -12,6 +12,11 @@ export function measuring(/** @type {Viewer} */ viewer) {
     viewer.announce(text);
   };
 
+  const turned = () => {
+    stage.on.changed("refresh");
+    say(view.lies || "As the film is");
+  };
+
   const ruler = () => {
     if (!view.size) return say("No film to measure");
     if (stage.tool !== "ruler") {
@@ -47,11 +52,11 @@ export function measuring(/** @type {Viewer} */ viewer) {
     ruler,
     flip: () => {
       view.flip();
-      say(view.lies || "As the film is");
+      turned();
     },
     rotate: () => {
       view.rotate();
-      say(view.lies || "As the film is");
+      turned();
     },
     heat,
     compare,

@@ -10,7 +10,7 @@ import { HOT } from "./pictures.js";
 
 /** There only where there is a heat map, or a patient with several films. */
 export class Strip {
-  #films = h("span.bv-says", { role: "status" });
+  #films = h("span.bv-count", { role: "status" });
   #opacity;
 
   /** @param {Study} study @param {Commands} commands @param {Beside} beside */
@@ -23,7 +23,7 @@ export class Strip {
     const colours = HOT.map((colour) => `rgb(${colour})`).join();
     const key = h("span.bv-hot", { "aria-hidden": "true", style: `background: linear-gradient(90deg, ${colours})` });
     const heat = study.heat
-      ? [this.heat, this.#opacity.field, h("span.bv-says", "0"), key, h("span.bv-says", "1")]
+      ? [this.heat, this.#opacity.field, h("span.bv-count", "0"), key, h("span.bv-count", "1")]
       : [];
     const films = beside.patients.several
       ? [
