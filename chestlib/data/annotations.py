@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from chestlib.data.boxes import side_in, sound
+from chestlib.data.extent import Extent
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 
@@ -51,6 +52,10 @@ class Record:
         Ids of the findings that somebody looked for here, so that one without a box is absent; None: all.
     verdict : bool, optional
         What is said of the film as a whole: True diseased, False normal; None: no more than its boxes say.
+    extent : Extent, optional
+        Its width and height in mm, where a table says them.
+    visit : int, optional
+        The follow-up number: orders the films of a patient.
 
     Examples
     --------
@@ -71,6 +76,8 @@ class Record:
     names: tuple[str, ...] = FINDINGS
     annotated: frozenset[int] | None = None
     verdict: bool | None = None
+    extent: Extent | None = None
+    visit: int | None = None
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, np.float32)

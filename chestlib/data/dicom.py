@@ -10,7 +10,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -27,6 +27,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from chestlib.data.extent import Extent, extent_of
 from chestlib.data.raw import contents, unit
 from chestlib.errors import ChestlibError
 from chestlib.files import refuse_bomb
@@ -46,6 +47,26 @@ def size(path: Path) -> tuple[int, int]:
     """Give (width, height) in pixels, from the header; errors as in :func:`read`."""
     dataset = _open(path, None)
     return int(dataset.Columns), int(dataset.Rows)
+
+
+def extent(path: Path) -> Extent | None:
+    """Give width and height in mm, from the header; None where it does not say them.
+
+    PixelSpacing counts; one that equals ImagerPixelSpacing, uncalibrated, is the detector's, and so is that alone.
+    Source: DICOM PS3.3, section 10.7.1.3. Both are rows first: mm down, then mm across.
+    """
+    dataset = _open(path, None)
+    sides = int(dataset.Columns), int(dataset.Rows)
+    said: dict[str, tuple[float, ...]] = {}
+    for name in ("PixelSpacing", "ImagerPixelSpacing"):
+        with suppress(ValueError):  # no number: it says nothing
+            down, across = _numbers(dataset, name)
+            if extent_of(sides, (across, down)):
+                said[name] = across, down
+    detector = said.get("ImagerPixelSpacing")
+    spacing = said.get("PixelSpacing", detector)
+    calibrated = spacing != detector or bool(dataset.get("PixelSpacingCalibrationType"))
+    return extent_of(sides, spacing, not calibrated or "PixelSpacing" not in said) if spacing else None
 
 
 def read(path: Path, data: bytes) -> np.ndarray:

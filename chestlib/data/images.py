@@ -18,6 +18,7 @@ import numpy as np
 import PIL
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from chestlib.data.extent import Extent
 from chestlib.data.raw import contents as contents
 from chestlib.data.raw import unit as unit
 from chestlib.errors import ChestlibError
@@ -207,6 +208,16 @@ def size(path: Path) -> tuple[int, int]:
     with _opened(path, path) as image, open(path, "rb") as file:
         width, height = image.size
         return (height, width) if _orientation(image, file) in SIDEWAYS else (width, height)
+
+
+def extent(path: Path) -> Extent | None:
+    """Give width and height in mm of what :func:`read` gives, where a DICOM header says them; errors as there."""
+    path = Path(path)
+    if kind(contents(path, HEAD)) != "dicom":
+        return None  # a PNG's or JPEG's dots an inch are a printer's
+    from chestlib.data import dicom
+
+    return dicom.extent(path)
 
 
 def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

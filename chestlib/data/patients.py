@@ -19,7 +19,7 @@ from chestlib.files import read_table, write_atomically
 PATIENTS = "patients.csv"
 COLUMNS = ("file_name", "patient")
 NIH_FOLDER = "nih-names"
-NIH_NAME = re.compile(r"(\d{8})_\d{3}(_png|_jpe?g)?(\.rf\.\w+)?(\.[a-z]+)?", re.ASCII | re.IGNORECASE)
+NIH_NAME = re.compile(r"(\d{8})_(\d{3})(_png|_jpe?g)?(\.rf\.\w+)?(\.[a-z]+)?", re.ASCII | re.IGNORECASE)
 """NIH ChestX-ray14 file names: patient, visit; also of another file type, and as Roboflow renames them."""
 PATIENT_FOLDER = re.compile(r"patient\d+|p\d{8}", re.ASCII | re.IGNORECASE)
 """Folders of CheXpert and of MIMIC-CXR."""
@@ -52,6 +52,12 @@ def nih_patient(file_name: str) -> str:
     """Take the patient out of an NIH file name, whatever its folders; empty for any other name."""
     match = NIH_NAME.fullmatch(PurePosixPath(file_name).name)
     return match[1] if match else ""
+
+
+def visit_of(file_name: str) -> int | None:
+    """Take the follow-up number out of an NIH file name; None for any other name."""
+    match = NIH_NAME.fullmatch(PurePosixPath(file_name).name)
+    return int(match[2]) if match else None
 
 
 def patient_of(file_name: str) -> str:

@@ -18,7 +18,8 @@ import traitlets as t
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
-from chestlib.viewer import javascript, pictures, static
+from chestlib.viewer import heat as heating
+from chestlib.viewer import javascript, lengths, pictures, static
 from chestlib.viewer.pictures import drawn
 from chestlib.viewer.reading import committed, require_readable
 from chestlib.viewer.static import Embed
@@ -31,6 +32,7 @@ SIDE = 1024
 
 TRAITS = (
     "index", "threshold", "iou", "hidden", "selection", "colour", "layers", "height", "read", "detector", "against",
+    "heat_opacity",
     "_study", "_reading",
 )  # fmt: skip
 
@@ -53,6 +55,11 @@ class BoxViewer(anywidget.AnyWidget):
         One an image, in order or by name. Several detectors: {"scratch": [...], "chest weights": [...]}; A goes from
         one to the other, and their difference can be coloured.
     names, patients : sequence of str, optional
+    heat : mapping of file name to (H, W) array in [0, 1], or a sequence with one or None an image, optional
+        Laid over the films, coloured, off at first: Grad-CAM of :func:`chestlib.figures.cam`, or any other map.
+    spacing : (float, float), a sequence or a mapping of them, optional
+        Mm of a pixel across and down, for ruler and scale bar. Without it counts what a DICOM header or NIH's table
+        says; else they measure in pixels.
     index : int
         The image shown.
     threshold : float
@@ -74,6 +81,8 @@ class BoxViewer(anywidget.AnyWidget):
         them; :meth:`readings` gives them. Needs a truth for every image. Fixed when the viewer is made.
     detector, against : str
         Of several, the one shown and the one it is compared with.
+    heat_opacity : float
+        Of the heat map; 0 hides it.
 
     Raises
     ------
@@ -95,6 +104,7 @@ class BoxViewer(anywidget.AnyWidget):
     read = t.Bool(False).tag(sync=True)
     detector = t.Unicode().tag(sync=True)
     against = t.Unicode().tag(sync=True)
+    heat_opacity = t.Float(0.0, min=0, max=1).tag(sync=True)
     _study = t.Dict().tag(sync=True)
     _reading = t.Dict().tag(sync=True)
     _first = t.Dict().tag(sync=True)
@@ -107,9 +117,14 @@ class BoxViewer(anywidget.AnyWidget):
         *,
         names: Sequence[str] | None = None,
         patients: Sequence[str] | None = None,
+        heat: Any = None,
+        spacing: Any = None,
         **traits: Any,
     ) -> None:
         self._sources, content = study(images, truth, detections, names, patients)
+        lengths.given(spacing, content["images"], self._sources)
+        self._heat = heating.maps(heat, [image["name"] for image in content["images"]], self._sources)
+        content["heat"] = any(heated is not None for heated in self._heat)
         selection = traits.pop("selection", None)
         if traits.get("read"):
             require_readable(content["images"])
@@ -167,19 +182,23 @@ class BoxViewer(anywidget.AnyWidget):
             picture = pictures.encode(self._sources[index], SIDE)
         except ChestlibError as error:
             return {"kind": "picture", "index": index, "error": str(error)}
+        extent = lengths.found(self._study["images"][index], self._sources[index])
+        heated = self._heat[index]
         return {
             "kind": "picture",
             "index": index,
             "width": picture.width,
             "height": picture.height,
             "data": picture.data,
+            **({"extent": extent} if extent else {}),
+            **({} if heated is None else {"heat": heating.encode(heated)}),
         }
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
         if content.get("kind") == "picture" and content.get("index") in range(len(self)):
             message = self._message(content["index"])
-            data = message.pop("data", None)
-            self.send(message, None if data is None else [data])
+            buffers = [message.pop(name) for name in ("data", "heat") if name in message]  # the heat map may be missing
+            self.send(message, buffers or None)
 
     def readings(self) -> dict[str, Detections]:
         """Give what the reader has committed so far, as every metric and `chestlib evaluate` take predictions.
@@ -206,7 +225,7 @@ class BoxViewer(anywidget.AnyWidget):
         embed : Embed, optional
             Which pictures it carries; all of them at 768 pixels by default.
         """
-        fragment = static.fragment(self._state(), self._sources, embed or Embed())
+        fragment = static.fragment(self._state(), self._sources, embed or Embed(), self._heat)
         text = static.page(fragment, self._study["images"][self.index]["name"])
         if path is None:
             return text
@@ -217,7 +236,7 @@ class BoxViewer(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_()
         assert bundle, "only a widget without a view has none"
         data, metadata = bundle
-        data["text/html"] = static.fragment(self._state(), self._sources, Embed.in_notebook())
+        data["text/html"] = static.fragment(self._state(), self._sources, Embed.in_notebook(), self._heat)
         try:
             image = pictures.drawn(self._sources[self.index], static.boxes(self._state()), 384)
         except ChestlibError:

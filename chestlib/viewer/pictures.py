@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,16 @@ def grey(source: Source) -> np.ndarray:
             f"give {_advice(low, high)}"
         )
     return np.clip(array.astype(np.float32), 0, 1)
+
+
+def size(source: Source) -> tuple[int, int] | None:
+    """Give (width, height) in pixels of an image; None where it cannot be told, which :func:`grey` says aloud."""
+    if isinstance(source, str | Path):
+        with suppress(ChestlibError):
+            return images.size(Path(source))
+        return None
+    shape: tuple[int, ...] = getattr(source, "shape", ())
+    return (int(shape[-1]), int(shape[-2])) if len(shape) > 1 else None
 
 
 def _advice(low: float, high: float) -> str:

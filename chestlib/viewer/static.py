@@ -21,8 +21,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chestlib.errors import ChestlibError
-from chestlib.viewer import javascript, pictures
+from chestlib.viewer import heat as heating
+from chestlib.viewer import javascript, lengths, pictures
 from chestlib.viewer.pictures import Source
 from chestlib.viewer.reading import cut
 
@@ -136,7 +139,9 @@ def without_widgets(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook
 
 
-def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> str:
+def fragment(
+    state: dict[str, Any], sources: Sequence[Source], embed: Embed, heat: Sequence[np.ndarray | None] = ()
+) -> str:
     """Write the static form of a viewer.
 
     Parameters
@@ -146,23 +151,29 @@ def fragment(state: dict[str, Any], sources: Sequence[Source], embed: Embed) -> 
     sources : sequence of path or array
         One an image of the study.
     embed : Embed
+    heat : sequence of array or None
+        One an image, or none at all.
     """
-    state, sources = _cut(state, sources, embed.images)
-    about: list[str | list[int]] = []
+    state, first, sources = _cut(state, sources, embed.images)
+    heats = {
+        str(i): _text(heating.encode(map_)) for i, map_ in enumerate(heat[first:][: len(sources)]) if map_ is not None
+    }
+    about: list[str | list[Any]] = []
     data: list[bytes] = []
-    for source in sources:
+    for source, entry in zip(sources, state["_study"]["images"], strict=True):
         try:
             picture = pictures.encode(source, embed.side, embed.quality)
         except ChestlibError as error:
             about.append(str(error))
             data.append(b"")
         else:
-            about.append([picture.width, picture.height])
+            extent = lengths.found(entry, source)
+            about.append([picture.width, picture.height, *([extent] if extent else [])])
             data.append(picture.data)
     parts = [
         _fallback(state, sources),
-        as_data({"state": state, "pictures": about}),
-        *(f'<script type="image/jpeg">{base64.b64encode(jpeg).decode()}</script>' for jpeg in data),
+        as_data({"state": state, "pictures": about, "heats": heats}),
+        *(f'<script type="image/jpeg">{_text(jpeg)}</script>' for jpeg in data),
     ]
     return embedded("bv", parts, script())
 
@@ -191,8 +202,10 @@ def boxes(state: dict[str, Any]) -> list[tuple[list[float], str, str, bool]]:
     return drawn
 
 
-def _cut(state: dict[str, Any], sources: Sequence[Source], count: int | None) -> tuple[dict[str, Any], list[Source]]:
-    """Only the images that are embedded: the one shown and those after it, or the last ones."""
+def _cut(
+    state: dict[str, Any], sources: Sequence[Source], count: int | None
+) -> tuple[dict[str, Any], int, list[Source]]:
+    """Only the images that are embedded, the one shown and those after it, or the last ones; and the first's place."""
     total = len(sources)
     count = total if count is None else max(1, min(count, total))
     first = min(state["index"], total - count)
@@ -200,9 +213,8 @@ def _cut(state: dict[str, Any], sources: Sequence[Source], count: int | None) ->
     if count < total:
         study["note"] = f"{count} of {total} images are kept in this page; the running notebook shows all."
     reading = cut(state["_reading"], first, count)
-    return dict(state, _study=study, _reading=reading, index=state["index"] - first), list(
-        sources[first : first + count]
-    )
+    state = dict(state, _study=study, _reading=reading, index=state["index"] - first)
+    return state, first, list(sources[first : first + count])
 
 
 def _fallback(state: dict[str, Any], sources: Sequence[Source]) -> str:
@@ -213,7 +225,11 @@ def _fallback(state: dict[str, Any], sources: Sequence[Source]) -> str:
         data = pictures.jpeg(pictures.drawn(sources[state["index"]], found, 448))
     except ChestlibError as error:
         return f"<p>{html.escape(alt)} ({html.escape(str(error))})</p>"
-    return f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{_text(data)}">'
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _json(value: Any) -> str:

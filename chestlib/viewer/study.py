@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from chestlib.data import Record
+from chestlib.data import Record, visit_of
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS, looks
+from chestlib.viewer.lengths import told
 from chestlib.viewer.pictures import Source
 
 OUTCOMES = {
@@ -63,6 +64,7 @@ def study(
                 "patient": str(patients[i] or (known.patient if known else "")),
                 "truth": _truth(truth[i]),
                 "detections": None,
+                **_kept(known),
             }
         )
     detectors = _detectors(detections, [entry["name"] for entry in entries])
@@ -80,6 +82,15 @@ def study(
     findings = [{"name": name, "colour": c, "line": line} for name, (c, line) in looks(*known or [FINDINGS]).items()]
     looks_of = {"findings": findings, "outcomes": OUTCOMES, "differences": DIFFERENCES}
     return sources, {"images": entries, **looks_of, "detectors": [name for name in detectors if name], "note": ""}
+
+
+def _kept(record: Record | None) -> dict[str, Any]:
+    """Give what a record knows beside its boxes: its place among the films of a patient, and its size in mm."""
+    if record is None:
+        return {}
+    visit = visit_of(record.file_name) if record.visit is None else record.visit
+    extent = told(record.extent) if record.extent else None
+    return {key: value for key, value in (("visit", visit), ("extent", extent)) if value is not None}
 
 
 def _detectors(detections: Any, titles: list[str]) -> dict[str, list[Detections | None]]:

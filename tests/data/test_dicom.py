@@ -281,3 +281,27 @@ def test_dicom_that_can_not_be_shown(tmp_path):
     (tmp_path / "report.dcm").write_text("not DICOM at all")
     with pytest.raises(ChestlibError, match=r"report\.dcm: "):
         images.read(tmp_path / "report.dcm")
+
+
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ({"PixelSpacing": [0.2, 0.1]}, (0.8, 1.2, False)),  # down, then across
+        ({"ImagerPixelSpacing": [0.2, 0.1]}, (0.8, 1.2, True)),
+        ({"ImagerPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.2, 0.1]}, (0.8, 1.2, True)),
+        ({"ImagerPixelSpacing": [0.4, 0.2], "PixelSpacing": [0.2, 0.1]}, (0.8, 1.2, False)),
+        (
+            {"ImagerPixelSpacing": [1, 1], "PixelSpacing": [1, 1], "PixelSpacingCalibrationType": "FIDUCIAL"},
+            (8, 6, False),
+        ),
+        ({"ImagerPixelSpacing": [0.2, 0.1], "PixelSpacing": [0, 0]}, (0.8, 1.2, True)),
+        ({"PixelSpacing": [-0.1, 0.1]}, None),
+        ({"PixelSpacing": [0.1]}, None),
+        ({"PixelSpacing": None}, None),
+        ({}, None),
+    ],
+)
+def test_how_large_a_film_is(tmp_path, tags, told):
+    dicom(tmp_path / "x", GREY, 8, **tags)
+    found = images.extent(tmp_path / "x")
+    assert (found and (found.width, found.height, found.at_detector)) == told

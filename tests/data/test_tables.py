@@ -166,6 +166,22 @@ def test_a_table_that_cannot_be(tmp_path: Path, text: str, options: dict, says: 
         open_data(table(tmp_path, "boxes.csv", text), **options)
 
 
+def test_nih_says_how_large_a_film_was_before_it_was_resized(tmp_path: Path) -> None:
+    said = ["2500,2048,0.168,0.2,", "2500,2048,0,0.2,", "2500,2048,nan,0.2,", "2500,2048,-1,0.2,", ",,,,"]
+    header = (
+        "Image Index,Finding Labels,Follow-up #,Patient ID,OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],"
+    )
+    rows = [f"00000001_{i:03}.png,Mass,{i + 7},1,{lengths}" for i, lengths in enumerate(said)]
+    for i in range(len(said)):
+        film(tmp_path / f"images/00000001_{i:03}.png", (125, 128))
+    table(tmp_path, "Data_Entry_2017.csv", "\n".join([header, *rows]))
+    data = open_data(tmp_path, draw=False)
+    assert [r.visit for r in data.records] == [7, 8, 9, 10, 11]
+    known, *unknown = (r.extent for r in data.records)
+    assert (known.width, known.height) == pytest.approx((420, 409.6)) and unknown == [None] * 4
+    assert "3 images have a size or pixel spacing that is no length: taken as unknown" in data.notes
+
+
 @pytest.mark.parametrize("name", ["Data_Entry_2017.csv.gz", "BBox_List_2017.csv.gz"])
 def test_a_damaged_archive_is_named(nih: Path, name: str) -> None:
     whole = gzip.compress((NIH_BOXES + "00000001_000.png,Mass,100,200,300,400\n" * 9999).encode())

@@ -158,12 +158,12 @@ BOOTSTRAP: Group = {
 CANVAS: Group = {
     "tests/viewer/test_canvas_browser.py": [
         ("the film is a negative", f"{JS}/grey.js", "(inverted ? 255 - shown : shown)", "(inverted ? shown : 255 - shown)"),
-        ("the film's offsets are exchanged", f"{JS}/panes.js", "ratio * view.x, ratio * view.y)", "ratio * view.y, ratio * view.x)"),
-        ("the film forgets the screen's ratio", f"{JS}/panes.js", "setTransform(ratio * sx, 0, 0, ratio * sy,", "setTransform(sx, 0, 0, sy,"),
-        ("the film is upside down", f"{JS}/panes.js", "context.drawImage(grey.canvas, 0, 0);",
-         "context.scale(1, -1); context.drawImage(grey.canvas, 0, -picture.rows);"),
+        ("the film's offsets are exchanged", f"{JS}/view.js", "ratio * x, ratio * y)", "ratio * y, ratio * x)"),
+        ("the film forgets the screen's ratio", f"{JS}/view.js", "(part) => ratio * this.scale * part", "(part) => this.scale * part"),
+        ("the film is upside down", f"{JS}/panes.js", "context.drawImage(grey.canvas, 0, 0, width, height);",
+         "context.scale(1, -1); context.drawImage(grey.canvas, 0, -height, width, height);"),
         ("lines are displaced", f"{JS}/marks.js", "context.strokeRect(left, top,", "context.strokeRect(left + 9, top,"),
-        ("boxes forget where the film lies", f"{JS}/view.js", "top: y + y1 * scale,", "top: y1 * scale,"),
+        ("boxes forget where the film lies", f"{JS}/view.js", "y: this.y + this.scale *", "y: this.scale *"),
         ("hits are drawn as false alarms", f"{JS}/items.js", 'partner >= 0 ? "hit"', 'partner < 0 ? "hit"'),
         ("false alarms and missed are exchanged", f"{JS}/items.js", '? "missed" : "alarm"', '? "alarm" : "missed"'),
         ("colours of match and finding are exchanged", f"{JS}/items.js", "byMatch && outcome ?", "!byMatch && outcome ?"),
@@ -186,6 +186,25 @@ READING: Group = {
     "tests/viewer/test_viewer.py::test_who_reads_first_is_not_told_and_comes_back_as_detections": [
         ("the still picture shows a reader the boxes", "chestlib/viewer/static.py", 'if state["read"]:', 'if False:'),
         ("what is not committed comes back too", "chestlib/viewer/reading.py", 'if film.get("done"):', 'if film:'),
+    ],
+}  # fmt: skip
+
+MEASURING: Group = {
+    "tests/viewer/test_measure_browser.py::test_the_ruler_measures_in_mm_or_says_that_it_cannot": [
+        ("pixels are taken for squares", f"{JS}/measure.js", "dy * scale.y).toFixed", "dy * scale.x).toFixed"),
+    ],
+    "tests/viewer/test_measure_browser.py::test_a_flipped_and_turned_film_keeps_its_boxes_under_the_pointer": [
+        ("the pointer reads the film turned the wrong way", f"{JS}/view.js", "[a * dx + c * dy, b * dx + d * dy]", "[a * dx + b * dy, c * dx + d * dy]"),
+        ("another film stays flipped", f"{JS}/stage.js", "this.view.upright();", ""),
+    ],
+    "tests/viewer/test_measure_browser.py::test_who_reads_is_not_shown_the_heat_map": [
+        ("a reader is shown the heat map", f"{JS}/stage.js", 'study.open(study.index) ? study.get("heat_opacity") : 0', 'study.get("heat_opacity")'),
+    ],
+    "tests/viewer/test_measure_browser.py::test_other_films_of_the_patient_come_beside_linked": [
+        ("a patient's films are in the order of the list", f"{JS}/beside.js", "const ordered = !visits.has(-1)", "const ordered = visits.has(-1)"),
+    ],
+    "tests/data/test_dicom.py::test_how_large_a_film_is": [
+        ("mm down and across are exchanged", "chestlib/data/dicom.py", "down, across = _numbers", "across, down = _numbers"),
     ],
 }  # fmt: skip
 
@@ -488,7 +507,7 @@ FUSION: Group = {
 }  # fmt: skip
 
 FAMILIES: dict[int, Group] = {
-    1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS | READING,
+    1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS | READING | MEASURING,
     9: COMMAND_LINE, 10: SEEDS, 11: RECIPE, 12: COURSE, 13: PAGES, 14: FUSION,
 }  # fmt: skip
 

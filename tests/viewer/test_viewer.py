@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from dicoms import dicom
 from PIL import Image
 
-from chestlib.data import Record
+from chestlib.data import Extent, Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.viewer import BoxViewer, Embed, pictures, static
@@ -271,3 +272,61 @@ def test_a_saved_notebook_keeps_the_static_form():
     static.without_widgets(notebook)
     assert notebook["metadata"] == {"kernelspec": {}}
     assert set(data) == {"text/plain", "text/html", "image/png"}
+
+
+def test_films_know_their_size_in_mm_and_their_visit(tmp_path, monkeypatch):
+    dicom(tmp_path / "film.dcm", ramp(60, 90), 8, ImagerPixelSpacing=[0.2, 0.1])
+    films = [
+        Record("film.dcm", path=tmp_path / "film.dcm"),
+        Record("00000001_004.png", extent=Extent(300, 200)),
+        ramp(),
+    ]
+    viewer = BoxViewer(films, spacing={"image 3": (0.5, 0.25)})
+    sent = []
+    monkeypatch.setattr(viewer, "send", lambda message, buffers=None: sent.append(message))
+    for index in range(3):
+        viewer._answer(viewer, {"kind": "picture", "index": index}, [])
+    assert sent[0]["extent"] == [9, 12, True] and sent[2]["extent"] == [48, 16, False]
+    assert viewer._study["images"][1]["visit"] == 4
+    about = Parts(viewer.to_html()).content["pictures"]
+    assert about[0] == [90, 60, [9, 12, True]] and about[1] == "the image is missing"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"spacing": (0.1, 0)}, "spacing of image 1: (0.1, 0) is not two positive lengths"),
+        ({"spacing": [(0.1, -1), None]}, "spacing of image 1: (0.1, -1)"),
+        ({"spacing": [None, (float("nan"), 1)]}, "spacing of image 2: (nan, 1)"),
+        ({"spacing": [0.1, 0.1, 0.1]}, "spacing: expected one for each of 2 images, got 3"),
+        ({"spacing": 0.1}, "spacing: expected one for each of 2 images, got 1"),
+        ({"spacing": {"x": (1, 1)}}, "spacing: 'x' is none of the images shown (image 1, image 2"),
+        ({"heat": {"x": ramp()}}, "heat: 'x' is none of the images shown"),
+        ({"heat": [ramp() / 255]}, "heat: expected one for each of 2 images, got 1"),
+        ({"heat": [np.zeros((3, 4, 5)), None]}, "heat of image 1: a map is (H, W) in [0, 1]; got float64"),
+        ({"heat": [np.zeros((96, 64)), None]}, "heat of image 1: 64 x 96 pixels are not in the shape of the film"),
+        ({"heat": [None, ramp()]}, "heat of image 2: from 0 to 255, expected [0, 1]"),
+        ({"heat": [None, np.full((4, 4), np.nan)]}, "heat of image 2: 16 values are no numbers"),
+    ],
+)  # fmt: skip
+def test_lengths_and_heat_maps_that_cannot_be(options, told):
+    with pytest.raises(ChestlibError) as error:
+        BoxViewer([ramp(), ramp()], **options)
+    assert told in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(224, 224), (1, 7, 7), (640, 960), (65, 97), (21, 32)])
+def test_a_heat_map_travels_small(shape, monkeypatch):
+    heat = torch.linspace(0, 1, int(np.prod(shape))).reshape(shape)
+    viewer = BoxViewer([ramp(), ramp()], heat={"image 2": heat})
+    sent = []
+    monkeypatch.setattr(viewer, "send", lambda message, buffers=None: sent.append((message, buffers)))
+    for index in range(2):
+        viewer._answer(viewer, {"kind": "picture", "index": index}, [])
+    assert [len(buffers) for _, buffers in sent] == [1, 2] and "heat" not in sent[1][0]
+    travelled = Image.open(io.BytesIO(sent[1][1][1]))
+    assert travelled.mode == "L" and max(travelled.size) <= 256 and np.asarray(travelled).max() >= 254
+    content = Parts(viewer.to_html(embed=Embed(1))).content
+    assert content["heats"] == {} and not content["state"]["heat_opacity"]
+    viewer.index = 1
+    assert base64.b64decode(Parts(viewer.to_html(embed=Embed(1))).content["heats"]["0"]) == sent[1][1][1]

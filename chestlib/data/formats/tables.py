@@ -20,7 +20,8 @@ import numpy as np
 
 from chestlib.data import images
 from chestlib.data.annotations import Parts, Reading, Record
-from chestlib.data.boxes import four_in, leaves, side_in
+from chestlib.data.boxes import four_in, leaves, number_in, side_in
+from chestlib.data.extent import Extent, extent_of
 from chestlib.data.places import local, part_of, same, suffixless
 from chestlib.errors import ChestlibError
 from chestlib.files import IMAGE_SUFFIXES, columns_of, read_table, read_text
@@ -41,6 +42,11 @@ NAMES = {
     "target": ("target",),
     "reader": ("rad_id", "reader", "reader_id", "annotator"),
     "patient": ("patient", "patient_id", "patient id", "subject_id"),
+    "visit": ("follow-up #",),
+    "original_width": ("originalimage[width",),
+    "original_height": ("height]",),
+    "across": ("originalimagepixelspacing[x",),
+    "down": ("y]",),
 }  # fmt: skip
 """What a column is called, in lower case, the first that is there."""
 SCORES = {"score", "confidence", "probability"}
@@ -64,6 +70,8 @@ class Row(NamedTuple):
     size: tuple[int, int] | None
     reader: str
     patient: str
+    visit: int | None
+    extent: Extent | None
 
 
 @dataclass
@@ -75,6 +83,8 @@ class Film:
     partial: bool = False
     normal: bool = False
     patient: str = ""
+    visit: int | None = None
+    extent: Extent | None = None
     size: tuple[int, int] | None = None
     boxes: list[tuple[str, list[str | float]]] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
@@ -180,7 +190,20 @@ def _rows(file: Path, reading: Reading) -> Iterator[Row]:
         yield Row(
             row["image"], findings, (box if corners else _corners(box)) if any(box) and not absent else [],
             (width, height) if width and height else None, row.get("reader", ""), row.get("patient", ""),
+            int(visit) if (visit := row.get("visit", "")).isdecimal() else None, _extent(row, reading),
         )  # fmt: skip
+
+
+def _extent(row: dict[str, str], reading: Reading) -> Extent | None:
+    """Give what NIH's table says of the film before it was resized, in mm."""
+    named = ("original_width", "original_height", "across", "down")
+    said = [row.get(key, "") for key in named]
+    if not all(said):
+        return None
+    width, height, *spacing = (number_in(value) or 0 for value in said)
+    if not (found := extent_of((width, height), spacing)):
+        reading.tell("{n} images have a size or pixel spacing that is no length: taken as unknown")
+    return found
 
 
 def _corners(box: list[str | float]) -> list[str | float]:
@@ -196,6 +219,8 @@ def _say(film: Film, row: Row, boxed: bool, partial: bool) -> None:
     film.boxed |= boxed
     film.partial |= partial
     film.patient = film.patient or row.patient
+    film.visit = row.visit if film.visit is None else film.visit
+    film.extent = film.extent or row.extent
     film.size = film.size or row.size
     if partial and film.size is None:
         film.size = (NIH_FRAME, NIH_FRAME)
@@ -228,7 +253,7 @@ def _records(films: dict[str, Film], reading: Reading) -> Iterator[tuple[Record,
                 if size and leaves(box, size):
                     frame = "{} x {}".format(*size)
                     reading.note(record, f"box {box} leaves its frame of {frame} pixels; say the right one (--frame)")
-            yield replace(record, patient=film.patient), film
+            yield replace(record, patient=film.patient, visit=film.visit, extent=film.extent), film
 
 
 def _judged(record: Record, film: Film, known: frozenset[int], reading: Reading) -> Record:

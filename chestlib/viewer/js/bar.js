@@ -7,6 +7,21 @@ import { hint } from "./keys.js";
 /** @import { Study } from "./study.js" */
 /** @import { Tool } from "./types.d.ts" */
 /** @import { Commands } from "./commands.js" */
+/** @import { View } from "./view.js" */
+
+/** A button for a command. @type {(commands: Commands, title: string, key: string?, command: keyof Commands, content: Node | string) => HTMLButtonElement} */
+export const tool = (commands, title, key, command, content) =>
+  h(
+    "button.bv-button",
+    {
+      type: "button",
+      title: key ? `${title} (${hint(key)})` : title,
+      "aria-label": title,
+      "aria-keyshortcuts": key,
+      onclick: () => commands[command](),
+    },
+    content,
+  );
 
 /** The name of the image, the zoom, and a button for most commands. */
 export class Bar {
@@ -18,18 +33,7 @@ export class Bar {
   constructor(/** @type {Study} */ study, /** @type {Commands} */ commands) {
     this.study = study;
     /** @type {(title: string, key: string?, command: keyof Commands, content: Node | string) => HTMLButtonElement} */
-    const button = (title, key, command, content) =>
-      h(
-        "button.bv-button",
-        {
-          type: "button",
-          title: key ? `${title} (${hint(key)})` : title,
-          "aria-label": title,
-          "aria-keyshortcuts": key,
-          onclick: () => commands[command](),
-        },
-        content,
-      );
+    const button = (title, key, command, content) => tool(commands, title, key, command, content);
     /** @type {(label: string, ...content: (Node | string)[]) => Node} */
     const group = (label, ...content) => h("div.bv-group", { role: "group", "aria-label": label }, ...content);
     const buttons = {
@@ -42,6 +46,8 @@ export class Bar {
       presets: button("Window presets", "p", "presets", icon("presets")),
       invert: button("Invert", "i", "invert", icon("invert")),
       labels: button("Labels", "l", "labels", icon("labels")),
+      ruler: button("Ruler", "u", "ruler", icon("ruler")),
+      flip: button("Flip", "h", "flip", icon("flip")),
     };
     this.buttons = buttons;
     this.element = h(
@@ -65,6 +71,7 @@ export class Bar {
         buttons.presets,
         buttons.invert,
       ),
+      group("Measure", buttons.ruler, buttons.flip, button("Turn by 90°", "o", "rotate", icon("rotate"))),
       group(
         "More",
         buttons.labels,
@@ -85,20 +92,22 @@ export class Bar {
     this.#zoom.textContent = zoom === null ? "" : `${Math.round(100 * zoom)} %`;
   }
 
-  /** @type {(stage: { tool: Tool, labels: boolean }, inverted: boolean, menuOpen: boolean, list: ImageList) => void} */
-  refresh({ tool, labels }, inverted, menuOpen, list) {
+  /** @type {(stage: { tool: Tool, labels: boolean, view: View }, inverted: boolean, menuOpen: boolean, list: ImageList) => void} */
+  refresh({ tool: inHand, labels, view }, inverted, menuOpen, list) {
     const { image, images, index } = this.study;
     const { order } = list;
     const patient = h("bdi", { title: image.patient }, image.patient);
     this.#name.replaceChildren(h("bdi", { title: image.name }, image.name));
     this.#patient.replaceChildren(...(image.patient ? ["Patient ", patient] : []));
     const buttons = this.buttons;
-    press(buttons.pan, tool === "pan");
-    press(buttons.draw, tool === "draw");
-    press(buttons.window, tool === "window");
+    press(buttons.pan, inHand === "pan");
+    press(buttons.draw, inHand === "draw");
+    press(buttons.window, inHand === "window");
     press(buttons.presets, menuOpen);
     press(buttons.invert, inverted);
     press(buttons.labels, labels);
+    press(buttons.ruler, inHand === "ruler");
+    press(buttons.flip, view.turned.flipped);
     const at = order.indexOf(index);
     const some = order.length < images.length;
     this.#position.textContent = `${at < 0 ? "–" : at + 1} / ${order.length}`;

@@ -2,9 +2,11 @@
 
 import { inFocus } from "./dom.js";
 import { save } from "./keep.js";
+import { measuring } from "./measuring.js";
 import { clamp, fixed } from "./numbers.js";
 import { sitting } from "./sitting.js";
 
+/** @import { Wish } from "./keys.js" */
 /** @import { Layer, Traits } from "./types.d.ts" */
 /** @import { Viewer } from "./viewer.js" */
 /** @typedef {ReturnType<typeof commands>} Commands */
@@ -12,6 +14,8 @@ import { sitting } from "./sitting.js";
 /** The commands of a viewer by name; one that returns false is not possible here and leaves its key to the page. */
 export function commands(/** @type {Viewer} */ viewer) {
   const { editor, study, view, grey, stage, list } = viewer;
+
+  const lengths = measuring(viewer);
 
   /** To the next (+1) or previous (-1) image that the filter lets through. @type {(by: number) => void} */
   const step = (by) => viewer.go(list.beside(study.index, by));
@@ -71,12 +75,13 @@ export function commands(/** @type {Viewer} */ viewer) {
     if (viewer.help.open) return viewer.help.toggle();
     if (viewer.menu.open) return viewer.menu.toggle();
     if (focused?.matches("input") && viewer.root.contains(focused)) return stage.focus();
-    if (!study.get("selection")) return false;
-    viewer.select(null);
+    if (study.get("selection")) return viewer.select(null);
+    return stage.tool === "ruler" && lengths.ruler();
   };
 
   return {
     ...sitting(viewer),
+    ...lengths,
     previous: () => step(-1),
     next: () => step(1),
     first: () => viewer.go(list.order[0]),
@@ -90,7 +95,7 @@ export function commands(/** @type {Viewer} */ viewer) {
     fullScreen,
     reset: () => {
       grey.reset();
-      view.fit();
+      view.upright();
     },
     pan: () => stage.setTool("pan"),
     window: () => stage.setTool("window"),
@@ -113,4 +118,15 @@ export function commands(/** @type {Viewer} */ viewer) {
     escape: close,
     help: () => viewer.help.toggle(),
   };
+}
+
+/** Do what a key asks for; false: it is not possible here. @type {(viewer: Viewer, wish: Wish) => unknown} */
+export function fulfil(viewer, { command, pan, finding, nudge, grows }) {
+  const { editor, study } = viewer;
+  if (nudge) return viewer.stage.nudge(...nudge, Boolean(grows));
+  if (command) return viewer.commands[command]();
+  if (pan) return viewer.view.pan(60 * pan[0], 60 * pan[1]);
+  if (finding === undefined || !study.findings[finding]) return false;
+  if (editor.active) return editor.name(finding + 1);
+  viewer.toggleFinding(study.findings[finding].name);
 }

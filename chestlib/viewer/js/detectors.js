@@ -4,7 +4,7 @@ import { h, press, swatch } from "./dom.js";
 import { hint } from "./keys.js";
 
 /** @import { Study } from "./study.js" */
-/** @import { Difference } from "./types.d.ts" */
+/** @import { Difference, Outcome } from "./types.d.ts" */
 
 const LETTERS = ["A", "B"];
 
@@ -16,11 +16,23 @@ const counted = (found) => {
 };
 
 /** Lines with the looks and numbers of some true boxes. @type {(study: Study, found: Difference[]) => Node[]} */
-export function legend(study, found) {
+function legend(study, found) {
   const counts = counted(found);
   return /** @type {Difference[]} */ (Object.keys(study.differences)).map((way) =>
     h("span.bv-outcome", swatch(study.differences[way], "truth"), `${counts[way]} ${study.differences[way].name}`),
   );
+}
+
+/** What the colours on the film shown mean, and how many boxes have each. @param {Study} study @returns {Node[]} */
+export function legendOf(study) {
+  const difference = study.get("colour") === "difference" && study.difference(study.index);
+  if (difference) return legend(study, difference);
+  if (!study.coloursMatches) return [];
+  const counts = study.count(study.index, (box) => study.shows(box[4]));
+  return /** @type {Outcome[]} */ (Object.keys(study.outcomes)).map((outcome) => {
+    const sample = swatch(study.outcomes[outcome], outcome === "missed" ? "truth" : "detections");
+    return h("span.bv-outcome", sample, study.tell(outcome, counts[outcome]));
+  });
 }
 
 /** A button a detector, and the difference over all films. */

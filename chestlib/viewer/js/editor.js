@@ -74,6 +74,12 @@ export class Editor {
     return { x: end(x, left, right), y: end(y, top, bottom) };
   }
 
+  /** Edges on the stage as edges of the film, which may be flipped or turned. @param {Grip | null} grip */
+  #onFilm(grip) {
+    const [x, y] = grip ? this.view.back(grip.x, grip.y) : [];
+    return grip && /** @type {Grip} */ ({ x, y });
+  }
+
   /** The pointer that tells what a press would do here. @param {Point} at */
   cursor(at) {
     const grip = this.grip(at);
@@ -85,7 +91,7 @@ export class Editor {
   start(/** @type {Point} */ at, /** @type {boolean} */ finger) {
     if (!this.active) return;
     const from = this.view.original(at);
-    const grip = this.grip(at, finger);
+    const grip = this.#onFilm(this.grip(at, finger));
     const box = grip && this.box;
     /** @type {DetectionBox} */
     const fresh = [from.x, from.y, from.x, from.y, this.next, this.#sure];
@@ -143,7 +149,8 @@ export class Editor {
     const box = this.box;
     if (!box) return;
     const stride = Math.max(1, Math.round(STRIDE / this.view.scale));
-    this.#change(box, [...box], { x: grows ? 1 : 0, y: grows ? 1 : 0 }, x * stride, y * stride);
+    const grip = this.#onFilm({ x: grows ? 1 : 0, y: grows ? 1 : 0 });
+    if (grip) this.#change(box, [...box], grip, ...this.view.back(x * stride, y * stride));
     this.#settle(box);
     this.study.reading?.save();
   }

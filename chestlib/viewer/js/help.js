@@ -16,7 +16,8 @@ export class Help {
   /** @param {Study} study @param {(open: boolean) => void} toggled */
   constructor(study, toggled) {
     this.toggled = toggled;
-    const used = (/** @type {string?} */ command) => command !== "otherDetector" || study.detectors.length > 1;
+    const used = (/** @type {string?} */ command) =>
+      command === "heat" ? study.heat : command !== "otherDetector" || study.detectors.length > 1;
     const titles = Object.entries(KEYS).filter(([title]) => title !== "Reading" || study.reading);
     const groups = titles.map(([title, keys]) =>
       h(

@@ -12,19 +12,24 @@ export function render({ model, el }) {
   return () => viewer.close();
 }
 
+const codeOf = (/** @type {string} */ character) => character.charCodeAt(0);
+
 /**
- * In a page: `host` holds a script of type application/json with {state, pictures: [[width, height] | what is wrong]}
+ * In a page: `host` holds a script of type application/json with {state, pictures: [[width, height, extent if known] |
+ * what is wrong], heats: by place, PNG in base64}
  * and, in the order of the images, one script of type image/jpeg each with the picture in base64, decoded when shown.
  * @param {Element} host
  */
 export function mount(host) {
-  const { state, pictures } = JSON.parse(host.querySelector("script[type='application/json']")?.textContent ?? "");
+  const { state, pictures, heats } = JSON.parse(
+    host.querySelector("script[type='application/json']")?.textContent ?? "",
+  );
   const data = [...host.querySelectorAll("script[type='image/jpeg']")].map((script) => script.textContent ?? "");
   const model = new StaticModel(state, (index) => {
     const about = pictures[index];
     if (typeof about === "string") return [{ kind: "picture", index, error: about }, []];
-    const bytes = Uint8Array.from(atob(data[index]), (character) => character.charCodeAt(0));
-    return [{ kind: "picture", index, width: about[0], height: about[1] }, [bytes]];
+    const bytes = [data[index], heats[index]].filter(Boolean).map((text) => Uint8Array.from(atob(text), codeOf));
+    return [{ kind: "picture", index, width: about[0], height: about[1], extent: about[2] }, bytes];
   });
   if (state.read) keepReading(model);
   for (const fallback of host.querySelectorAll(":scope > :not(script)")) fallback.remove();

@@ -3,11 +3,12 @@
 import { fixed, size } from "./numbers.js";
 
 /** @import { Source, Study } from "./study.js" */
-/** @import { Box, Item, Layer, Match, StudyData } from "./types.d.ts" */
+/** @import { Box, Item, Layer, Match, Point, StudyData } from "./types.d.ts" */
+/** @import { View } from "./view.js" */
 
-/** The reader's and the detections best first, then truth. @param {Study} study */
-export function drawable(study) {
-  const { index, image } = study;
+/** Those of an image: the reader's and the detections best first, then truth. @param {Study} study */
+export function drawable(study, index = study.index) {
+  const image = study.images[index];
   const open = study.open(index);
   const colour = study.get("colour");
   const difference = colour === "difference" ? study.difference(index) : null;
@@ -57,6 +58,21 @@ export function described({ layer, finding, box, score, iou, outcome, partner },
     lines.push(`${found[0].toUpperCase()}${found.slice(1)}${overlapping}`);
   }
   return [...lines, `${size(box)} px`];
+}
+
+/** The boxes at a point of the stage: nearest edge first, else the smallest around it. @type {(items: Item[], view: View, at: Point) => Item[]} */
+export function under(items, view, { x, y }) {
+  const reach = 5;
+  return items
+    .map((item) => {
+      const { left, top, right, bottom } = view.place(item.box);
+      const inside = Math.min(x - left, right - x, y - top, bottom - y);
+      const area = (right - left) * (bottom - top);
+      return { item, inside, rank: Math.abs(inside) <= reach ? Math.abs(inside) : reach + area };
+    })
+    .filter(({ inside }) => inside >= -reach)
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
 }
 
 /** Are these the same box, though the list was made anew? @type {(a: Item | null, b: Item | null) => boolean} */

@@ -22,12 +22,22 @@ export const KEYS = {
     ["Shift+Arrow", "Shift ←↑↓→", "pan", null],
     ["f", "F", "full screen", "fullScreen"],
     ["s", "S", "save the view as PNG", "save"],
-    ["r", "R", "reset zoom and grey window", "reset"],
+    ["h", "H", "flip: exchange left and right", "flip"],
+    ["o", "O", "turn by 90°, clockwise", "rotate"],
+    ["r", "R", "reset zoom, turn and grey window", "reset"],
   ],
   Grey: [
     ["w", "W", "drag sets the window, or pans", "otherTool"],
     ["p", "P", "window presets", "presets"],
     ["i", "I", "invert", "invert"],
+  ],
+  Measure: [
+    ["u", "U", "ruler; again: put it away", "ruler"],
+    ["Arrow", "←↑↓→", "move its end, with Shift its start", null],
+    ["c", "C", "heat map on or off", "heat"],
+    ["v", "V", "another film of the patient beside it", "compare"],
+    ["<", "<", "the patient's earlier film", "earlier"],
+    [">", ">", "the patient's later film", "later"],
   ],
   Reading: [
     ["b", "B", "drag draws boxes", "draw"],

@@ -27,13 +27,21 @@ export class Pane {
   }
 }
 
-/** @type {(context: CanvasRenderingContext2D, picture: Picture, grey: GreyWindow, view: View, ratio: number) => void} */
-export function drawFilm(context, picture, grey, view, ratio) {
-  const [sx, sy] = [(view.scale * picture.width) / picture.columns, (view.scale * picture.height) / picture.rows];
-  context.setTransform(ratio * sx, 0, 0, ratio * sy, ratio * view.x, ratio * view.y);
-  context.imageSmoothingEnabled = ratio * sx < 6; // beyond that the pixels themselves are of interest
+/**
+ * The film, and over it its heat map, if it has one, as strongly as `warmth` says, 0 to 1.
+ * @type {(context: CanvasRenderingContext2D, picture: Picture, grey: GreyWindow, view: View, ratio: number, warmth?: number) => void}
+ */
+export function drawFilm(context, picture, grey, view, ratio, warmth = 0) {
+  const { width, height, columns, heat } = picture;
+  view.transform(context, ratio);
+  context.imageSmoothingEnabled = (ratio * view.scale * width) / columns < 6; // beyond that the pixels are of interest
   context.imageSmoothingQuality = "high";
-  context.drawImage(grey.canvas, 0, 0);
+  context.drawImage(grey.canvas, 0, 0, width, height);
+  if (!heat || !warmth) return;
+  context.imageSmoothingEnabled = true;
+  context.globalAlpha = warmth;
+  context.drawImage(heat, 0, 0, width, height);
+  context.globalAlpha = 1;
 }
 
 /** Some of them as one PNG. @param {Pane[]} panes @param {BlobCallback} done */

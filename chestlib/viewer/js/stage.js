@@ -1,16 +1,17 @@
 // The stage: the picture, the boxes on it, and what floats above them.
 
-import { legend } from "./detectors.js";
+import { legendOf } from "./detectors.js";
 import { h, swatch } from "./dom.js";
 import { Gestures } from "./gestures.js";
-import { same } from "./items.js";
+import { same, under } from "./items.js";
 import { drawMarks } from "./marks.js";
+import { drawScale, Ruler, scaleOf } from "./measure.js";
 import { fixed } from "./numbers.js";
 import { drawFilm, Pane, photographed } from "./panes.js";
 
 /** @import { GreyWindow } from "./grey.js" */
 /** @import { Study } from "./study.js" */
-/** @import { BoxListener, Item, Outcome, Picture, Point, Task, Tool, Unreadable } from "./types.d.ts" */
+/** @import { BoxListener, Item, Picture, Point, Task, Tool, Unreadable } from "./types.d.ts" */
 /** @import { View } from "./view.js" */
 /** @import { Editor } from "./editor.js" */
 /** @typedef {BoxListener & { inUse: () => boolean, changed: (...tasks: Task[]) => void }} StageListener */
@@ -22,11 +23,13 @@ export class Stage {
   #film = new Pane();
   #boxes = new Pane();
   #pencil = new Pane();
+  #gauge = new Pane();
   #message = h("div.bv-message");
+  #lies = h("div.bv-corner.bv-top-left.bv-lies");
   #legend = h("div.bv-corner.bv-top-right.bv-legend");
   #pointer = h("div.bv-corner.bv-bottom-left");
   #levels = h("div.bv-corner.bv-bottom-right");
-  #wheel = h("div.bv-wheel", "Click the image or hold Ctrl to zoom");
+  #wheel = h("div.bv-wheel");
   #tip = h("div.bv-tip", { hidden: "" });
   element = h(
     "div.bv-stage",
@@ -34,7 +37,9 @@ export class Stage {
     this.#film.canvas,
     this.#boxes.canvas,
     this.#pencil.canvas,
+    this.#gauge.canvas,
     this.#message,
+    this.#lies,
     this.#legend,
     this.#pointer,
     this.#levels,
@@ -53,23 +58,29 @@ export class Stage {
     this.view = view;
     this.grey = grey;
     this.on = on;
+    this.ruler = new Ruler(view);
     new Gestures(this.element, {
       tool: () => this.#inHand,
       inUse: on.inUse,
-      start: (tool, at, finger) => tool === "draw" && editor.start(at, finger),
+      start: (tool, at, finger) => {
+        if (tool === "draw") editor.start(at, finger);
+        if (tool === "ruler") this.ruler.start(at, finger);
+      },
       end: (valid) => {
         editor.end(valid);
+        this.ruler.end(valid);
         on.changed("refresh");
       },
       over: (at) => {
-        this.hover(this.#hit(at)[0] ?? null, at);
+        this.hover(under(this.#items, view, at)[0] ?? null, at);
         this.element.style.cursor = this.#inHand === "draw" ? editor.cursor(at) : "";
       },
       leave: () => this.hover(null),
       drag: (tool, dx, dy, at) => {
-        this.hover(null, tool === "draw" ? null : at);
-        if (tool === "draw") {
-          editor.drag(at);
+        const measures = tool === "ruler";
+        this.hover(null, tool === "draw" || measures ? null : at);
+        if (tool === "draw" || measures) {
+          (measures ? this.ruler : editor).drag(at);
           on.changed();
         } else if (tool === "pan") view.pan(dx, dy);
         else grey.set({ width: grey.width + dx / 400, level: grey.level + dy / 400 });
@@ -78,7 +89,7 @@ export class Stage {
       zoom: (factor, x, y) => view.zoom(factor, x, y),
       click: (at) => this.#click(at),
       doubleClick: () => view.fit(),
-      refused: () => this.#hintAtWheel(),
+      refused: () => this.hint("Click the image or hold Ctrl to zoom"),
     });
   }
 
@@ -97,8 +108,26 @@ export class Stage {
     this.on.changed("refresh");
   }
 
+  /** Move what the arrows move: an end of the ruler, or the selected box. @type {(x: number, y: number, other: boolean) => void} */
+  nudge(x, y, other) {
+    if (this.tool !== "ruler") return this.editor.nudge(x, y, other);
+    this.ruler.nudge(x, y, other);
+    this.on.changed("refresh");
+  }
+
   focus() {
     this.element.focus({ preventScroll: true });
+  }
+
+  /** Another film: it lies as it is, and nothing is measured on it yet. */
+  begin() {
+    this.ruler.clear();
+    this.view.upright();
+  }
+
+  /** What the ruler says. */
+  measured() {
+    return this.ruler.says(scaleOf(this.#picture));
   }
 
   /** Show a picture, or what is wrong with it; undefined: it has not come. */
@@ -115,45 +144,20 @@ export class Stage {
     this.element.dataset.tool = this.#inHand;
     const { width, level, inverted } = this.grey;
     this.#levels.textContent = `W ${fixed(width)}  L ${fixed(level)}${inverted ? "  inverted" : ""}`;
-    this.#drawLegend();
-    const boxes = this.study.has.boxes ? `, boxes shown: ${items.length}` : "";
-    this.element.setAttribute("aria-label", `${this.study.image.name}${boxes}`);
-  }
-
-  #drawLegend() {
-    const study = this.study;
-    const difference = study.get("colour") === "difference" && study.difference(study.index);
-    this.#legend.replaceChildren(...(difference ? legend(study, difference) : []));
-    if (!study.coloursMatches) return;
-    const counts = study.count(study.index, (box) => study.shows(box[4]));
-    for (const outcome of /** @type {Outcome[]} */ (Object.keys(study.outcomes))) {
-      const sample = swatch(study.outcomes[outcome], outcome === "missed" ? "truth" : "detections");
-      this.#legend.append(h("span.bv-outcome", sample, study.tell(outcome, counts[outcome])));
-    }
+    this.#legend.replaceChildren(...legendOf(this.study));
+    this.#lies.textContent = this.view.lies;
+    const boxes = this.study.has.boxes ? [`boxes shown: ${items.length}`] : [];
+    const says = [this.study.image.name, ...boxes, this.view.lies, this.measured()];
+    this.element.setAttribute("aria-label", says.filter(Boolean).join(", "));
   }
 
   // --- under the pointer ---
 
-  /** The boxes at a point: nearest edge first, else the smallest around it. @param {Point} at */
-  #hit({ x, y }) {
-    const reach = 5;
-    return this.#items
-      .map((item) => {
-        const { left, top, right, bottom } = this.view.place(item.box);
-        const inside = Math.min(x - left, right - x, y - top, bottom - y);
-        const area = (right - left) * (bottom - top);
-        return { item, inside, rank: Math.abs(inside) <= reach ? Math.abs(inside) : reach + area };
-      })
-      .filter(({ inside }) => inside >= -reach)
-      .sort((a, b) => a.rank - b.rank)
-      .map(({ item }) => item);
-  }
-
   /** A click selects a box, a click again the one beneath. @param {Point} at */
   #click(at) {
-    const under = this.#hit(at);
-    const chosen = under.findIndex((item) => this.study.isSelected(item));
-    this.on.selected(under[chosen + 1] ?? null);
+    const found = under(this.#items, this.view, at);
+    const chosen = found.findIndex((item) => this.study.isSelected(item));
+    this.on.selected(found[chosen + 1] ?? null);
   }
 
   /** Mark a box, and with a pointer on the stage say what is there. */
@@ -186,7 +190,9 @@ export class Stage {
     return `x ${pixel.x}  y ${pixel.y}  grey ${fixed(grey)}`;
   }
 
-  #hintAtWheel() {
+  /** A word over the film, for a moment. @param {string} text */
+  hint(text) {
+    this.#wheel.textContent = text;
     this.#wheel.classList.add("bv-shown");
     clearTimeout(this.#wheelHint);
     this.#wheelHint = setTimeout(() => this.#wheel.classList.remove("bv-shown"), 1200);
@@ -201,9 +207,10 @@ export class Stage {
     const ratio = window.devicePixelRatio || 1;
     const size = { width: Math.round(view.width * ratio), height: Math.round(view.height * ratio) };
     if (!size.width || !size.height) return null;
-    const place = [picture, ratio, view.x, view.y, view.scale];
-    this.#film.draw(size, [...place, grey.painted], (context) => {
-      if (picture) drawFilm(context, picture, grey, view, ratio);
+    const place = [picture, ratio, view.x, view.y, view.scale, view.turn];
+    const warmth = study.open(study.index) ? study.get("heat_opacity") : 0;
+    this.#film.draw(size, [...place, grey.painted, warmth], (context) => {
+      if (picture) drawFilm(context, picture, grey, view, ratio, warmth);
     });
     this.#boxes.draw(size, [...place, this.#items, this.#hovered, editor.changes], (context) => {
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -213,12 +220,17 @@ export class Stage {
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       editor.draw(context);
     });
+    this.#gauge.draw(size, [...place, this.ruler.strokes], (context) => {
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      if (picture) drawScale(context, view, scaleOf(picture));
+      if (picture) this.ruler.draw(context, scaleOf(picture));
+    });
     return picture && ratio * view.scale;
   }
 
   /** The view as it is, film and boxes, as a PNG. @param {BlobCallback} done */
   picture(done) {
-    photographed([this.#film, this.#boxes], done);
+    photographed([this.#film, this.#boxes, this.#gauge], done);
   }
 
   #drawBoxes(/** @type {CanvasRenderingContext2D} */ context) {

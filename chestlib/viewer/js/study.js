@@ -20,13 +20,14 @@ export class Study {
 
   constructor(/** @type {Model} */ model) {
     this.model = model;
-    const { images, findings, outcomes, differences, detectors, note } = model.get("_study");
+    const { images, findings, outcomes, differences, detectors, note, heat } = model.get("_study");
     this.images = images;
     this.findings = findings;
     this.outcomes = outcomes;
     this.differences = differences;
     this.detectors = detectors;
     this.note = note;
+    this.heat = heat;
     this.reading = model.get("read") ? new Reading(model) : null;
     const yours = this.reading !== null;
     const truth = images.some((image) => image.truth);
@@ -90,6 +91,15 @@ export class Study {
   /** The detector shown, by its place. */
   get detector() {
     return Math.max(0, this.detectors.indexOf(this.get("detector")));
+  }
+
+  /** Show a detector; the one that it takes the place of is compared with it. Did it change? @param {string} name */
+  showDetector(name) {
+    if (name === this.get("detector")) return false;
+    this.model.set("against", this.get("detector"));
+    this.model.set("selection", null);
+    this.set("detector", name);
+    return true;
   }
 
   /** A and B, the two that are compared, in the order in which they were given; null with fewer. */

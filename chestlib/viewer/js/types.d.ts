@@ -20,6 +20,8 @@ export type StudyImage = {
   looked?: number[];
   /** Those of the other detectors. */
   others?: (DetectionBox[] | null)[];
+  /** The follow-up number, where it is known. */
+  visit?: number;
 };
 
 /** Which of two detectors found a true box. */
@@ -36,6 +38,8 @@ export type StudyData = {
   differences: Record<Difference, Style & { name: string }>;
   /** Their names; none where there is one without a name. */
   detectors: string[];
+  /** Has any image a heat map? */
+  heat: boolean;
   /** Shown below the viewer; may be empty. */
   note: string;
 };
@@ -47,7 +51,11 @@ export type PictureMessage = {
   /** Of the original image, pixels. */
   width?: number;
   height?: number;
+  extent?: Extent;
 };
+
+/** Width and height in mm of what a film shows, and whether they hold at the detector. */
+export type Extent = [width: number, height: number, atDetector: boolean];
 
 /** What Python and the page share; each name is a trait of BoxViewer. */
 export type Traits = {
@@ -64,13 +72,15 @@ export type Traits = {
   /** Of several detectors, the one shown and the one it is compared with. */
   detector: string;
   against: string;
+  /** Of the heat map; 0: hidden. */
+  heat_opacity: number;
   _study: StudyData;
   /** By the place of the image. */
   _reading: Record<string, Film>;
   /** Where the readings are kept, in words; only in a page. */
   _kept?: string;
   /** The first picture, so that it need not be asked for; absent in a page. */
-  _first?: PictureMessage & { data?: BlobPart };
+  _first?: PictureMessage & { data?: BlobPart; heat?: BlobPart };
 };
 
 /** The part of anywidget's model that the viewer uses. */
@@ -82,7 +92,7 @@ export type Model = {
   off(name: string, does: Handler): void;
   send(message: { kind: "picture"; index: number }): void;
 };
-/** A change comes without arguments, a message with its buffers. */
+/** A change comes without arguments, a message with its buffers: the picture and, if there is one, its heat map. */
 export type Handler = (message: PictureMessage, buffers: BlobPart[]) => void;
 
 export type Size = { width: number; height: number };
@@ -91,7 +101,14 @@ export type Point = { x: number; y: number };
 export type Place = { left: number; top: number; right: number; bottom: number };
 
 /** Size of the original, size and pixels of what came, and how many pixels have each of the 256 grey levels. */
-export type Picture = Size & { columns: number; rows: number; grey: Uint8Array; histogram: number[] };
+export type Picture = Size & {
+  columns: number;
+  rows: number;
+  grey: Uint8Array;
+  histogram: number[];
+  extent?: Extent;
+  heat?: OffscreenCanvas;
+};
 export type Unreadable = { error: string };
 
 export type Match = { took: number[]; takenBy: number[]; best: number[] };
@@ -111,7 +128,7 @@ export type Item = (
 };
 
 /** What a drag of the pointer does. */
-export type Tool = "pan" | "window" | "draw";
+export type Tool = "pan" | "window" | "draw" | "ruler";
 /** Work for the next frame: paint the picture, refresh the controls, show the rows in sight. */
 export type Task = "paint" | "refresh" | "rows";
 

@@ -1,4 +1,4 @@
-// Zoom and pan: where original pixels lie on the stage.
+// Zoom, pan, flip and turn: where original pixels lie on the stage.
 
 import { clamp } from "./numbers.js";
 
@@ -7,6 +7,9 @@ import { clamp } from "./numbers.js";
 const STEP = 1.25;
 const LARGEST = 32;
 
+/** @type {[a: number, b: number, c: number, d: number]} */
+const UPRIGHT = [1, 0, 0, 1];
+
 /** Takes original pixels to CSS pixels of the stage, and back; tells `changed` when the image has moved. */
 export class View {
   x = 0;
@@ -14,6 +17,8 @@ export class View {
   scale = 1;
   width = 0; // of the stage
   height = 0;
+  /** How film lies in the frame on the stage: (x, y) at (a x + b y, c x + d y), moved to where the frame begins. */
+  turn = UPRIGHT;
   #fits = true;
   /** @type {Size | null} */ #image = null;
 
@@ -27,6 +32,67 @@ export class View {
     this.fit();
   }
 
+  /** The size of the film as it lies on the stage. @param {Size} image @returns {Size} */
+  #frame({ width, height }) {
+    const [a, b, c, d] = this.turn;
+    return { width: Math.abs(a * width + b * height), height: Math.abs(c * width + d * height) };
+  }
+
+  /** Where the film's corner (0, 0) lies in its frame. @returns {Point} */
+  get #corner() {
+    const [a, b, c, d] = this.turn;
+    const { width, height } = this.#image ?? { width: 0, height: 0 };
+    return { x: -Math.min(0, a * width + b * height), y: -Math.min(0, c * width + d * height) };
+  }
+
+  // --- flip and turn ---
+
+  /** Exchange the left and the right of the stage. */
+  flip() {
+    const [a, b, c, d] = this.turn;
+    this.turn = [-a, -b, c, d];
+    if (this.#image) this.x = this.width - this.x - this.#frame(this.#image).width * this.scale;
+    this.changed();
+  }
+
+  /** By 90 degrees, clockwise. */
+  rotate() {
+    const [a, b, c, d] = this.turn;
+    this.turn = [-c, -d, a, b];
+    this.fit();
+  }
+
+  upright() {
+    this.turn = UPRIGHT;
+    this.fit();
+  }
+
+  /** Is it seen as from behind, and by how many degrees turned after that? */
+  get turned() {
+    const [a, b, c, d] = this.turn;
+    const flipped = a * d - b * c < 0;
+    const sign = flipped ? -1 : 1;
+    return { flipped, degrees: (Math.round((Math.atan2(sign * c, sign * a) * 180) / Math.PI) + 360) % 360 };
+  }
+
+  /** That in words; empty: it lies as it is. */
+  get lies() {
+    const { flipped, degrees } = this.turned;
+    const says = [flipped ? "Flipped: left and right exchanged" : "", degrees ? `Turned ${degrees}°` : ""];
+    return says.filter(Boolean).join(". ");
+  }
+
+  /** Lie as another view does, for a film of another size: as wide, in the middle of the same place. @param {View} other */
+  follow(other) {
+    const { width, height, turn } = other;
+    Object.assign(this, { width, height, turn });
+    if (!this.#image || !other.#image) return this.fit();
+    const [own, its] = [this.#frame(this.#image), other.#frame(other.#image)];
+    this.scale = (other.scale * its.width) / own.width;
+    this.x = other.x;
+    this.y = other.y + (its.height * other.scale - own.height * this.scale) / 2;
+  }
+
   resize(/** @type {number} */ width, /** @type {number} */ height) {
     this.width = width;
     this.height = height;
@@ -34,15 +100,17 @@ export class View {
   }
 
   #fitting(/** @type {Size} */ image) {
-    return Math.min(this.width / image.width, this.height / image.height);
+    const { width, height } = this.#frame(image);
+    return Math.min(this.width / width, this.height / height);
   }
 
   fit() {
     if (this.#image && this.width) {
       this.scale = this.#fitting(this.#image);
       this.#fits = true;
-      this.x = (this.width - this.#image.width * this.scale) / 2;
-      this.y = (this.height - this.#image.height * this.scale) / 2;
+      const { width, height } = this.#frame(this.#image);
+      this.x = (this.width - width * this.scale) / 2;
+      this.y = (this.height - height * this.scale) / 2;
     }
     this.changed();
   }
@@ -75,8 +143,9 @@ export class View {
   pan(dx, dy) {
     if (!this.#image) return;
     this.#fits &&= !dx && !dy;
-    this.x = clamp(this.x + dx, 48 - this.#image.width * this.scale, this.width - 48);
-    this.y = clamp(this.y + dy, 48 - this.#image.height * this.scale, this.height - 48);
+    const { width, height } = this.#frame(this.#image);
+    this.x = clamp(this.x + dx, 48 - width * this.scale, this.width - 48);
+    this.y = clamp(this.y + dy, 48 - height * this.scale, this.height - 48);
     this.changed();
   }
 
@@ -89,8 +158,27 @@ export class View {
 
   /** Where a box lies on the stage. @param {Box} box @returns {Place} */
   place([x1, y1, x2, y2]) {
-    const { x, y, scale } = this;
-    return { left: x + x1 * scale, top: y + y1 * scale, right: x + x2 * scale, bottom: y + y2 * scale };
+    const [p, q] = [this.onStage({ x: x1, y: y1 }), this.onStage({ x: x2, y: y2 })];
+    const [left, right] = p.x < q.x ? [p.x, q.x] : [q.x, p.x];
+    const [top, bottom] = p.y < q.y ? [p.y, q.y] : [q.y, p.y];
+    return { left, top, right, bottom };
+  }
+
+  /** Where a place of the original lies on the stage. @param {Point} at @returns {Point} */
+  onStage({ x, y }) {
+    const [a, b, c, d] = this.turn;
+    const corner = this.#corner;
+    return {
+      x: this.x + this.scale * (a * x + b * y + corner.x),
+      y: this.y + this.scale * (c * x + d * y + corner.y),
+    };
+  }
+
+  /** Draw in original pixels from now on; `ratio`: screen pixels a CSS pixel. @type {(context: CanvasRenderingContext2D, ratio: number) => void} */
+  transform(context, ratio) {
+    const [a, b, c, d] = this.turn.map((part) => ratio * this.scale * part);
+    const { x, y } = this.onStage({ x: 0, y: 0 });
+    context.setTransform(a, c, b, d, ratio * x, ratio * y);
   }
 
   /** Is any of it on the stage, or within a margin around? @param {Place} place @param {number} margin */
@@ -100,7 +188,15 @@ export class View {
 
   /** The place in the original, in pixels and parts of them, of a point of the stage. @param {Point} at @returns {Point} */
   original(at) {
-    return { x: (at.x - this.x) / this.scale, y: (at.y - this.y) / this.scale };
+    const corner = this.#corner;
+    const [x, y] = this.back((at.x - this.x) / this.scale - corner.x, (at.y - this.y) / this.scale - corner.y);
+    return { x, y };
+  }
+
+  /** A direction on the stage as one in the original. @type {(dx: number, dy: number) => [x: number, y: number]} */
+  back(dx, dy) {
+    const [a, b, c, d] = this.turn;
+    return [a * dx + c * dy, b * dx + d * dy];
   }
 
   /** Of the original; null without one. */

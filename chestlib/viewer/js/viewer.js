@@ -1,7 +1,8 @@
 // The viewer: its parts, and what they tell one another.
 
 import { Bar } from "./bar.js";
-import { commands } from "./commands.js";
+import { Beside } from "./beside.js";
+import { commands, fulfil } from "./commands.js";
 import { h, inFocus } from "./dom.js";
 import { Editor } from "./editor.js";
 import { GreyWindow } from "./grey.js";
@@ -13,11 +14,11 @@ import { Panel } from "./panel.js";
 import { Pictures } from "./pictures.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
+import { Strip } from "./strip.js";
 import { Study } from "./study.js";
 import { BoxTable } from "./table.js";
 import { View } from "./view.js";
 
-/** @import { Wish } from "./keys.js" */
 /** @import { Handler, Item, Model, Task, Traits } from "./types.d.ts" */
 
 /** Shows a model in a host element: one image of its study at a time, with its boxes. */
@@ -50,10 +51,12 @@ export class Viewer {
       hovered: (item) => this.stage.hover(item),
       selected: (item) => this.select(item),
     });
+    this.beside = new Beside(this);
     this.commands = commands(this);
+    this.strip = new Strip(study, this.commands, this.beside);
     this.sheet = study.reading ? new Sheet(study, this.editor, this.commands) : null;
     const on = {
-      finding: (/** @type {string} */ name) => this.#toggleFinding(name),
+      finding: (/** @type {string} */ name) => this.toggleFinding(name),
       detector: (/** @type {string} */ name) => this.showDetector(name),
     };
     this.panel = new Panel(study, this.table.element, this.commands, on, this.sheet?.element ?? "");
@@ -67,12 +70,13 @@ export class Viewer {
       this.bar.element.inert = this.body.inert = open;
       if (!open) this.stage.focus();
     });
-    const panes = [many ? this.list.element : "", this.stage.element, study.has.boxes ? this.panel.element : ""];
-    this.body = h("div.bv-body", ...panes);
+    const films = h("div.bv-films", this.stage.element, this.beside.element);
+    this.body = h("div.bv-body", many ? this.list.element : "", films, study.has.boxes ? this.panel.element : "");
     this.root = h(
       "div.bv",
       { role: "region", "aria-label": "Box viewer", "data-list": many ? "auto" : "none" },
       this.bar.element,
+      this.strip.element,
       this.body,
       h("div.bv-note", study.note ? {} : { hidden: "" }, study.note),
       this.menu.element,
@@ -86,7 +90,7 @@ export class Viewer {
     this.resized = new ResizeObserver(() => this.#resize());
     this.resized.observe(this.stage.element);
     for (const [name, does] of this.#handlers) model.on(`change:${name}`, does);
-    this.pictures = new Pictures(model, (index) => index === study.index && this.#showPicture());
+    this.pictures = new Pictures(model, (index) => (index === study.index ? this.#showPicture() : this.#schedule()));
     this.#refresh();
     this.#showImage();
   }
@@ -113,14 +117,16 @@ export class Viewer {
     this.view.reveal(item.box);
   }
 
-  /** Show a detector; the one that it takes the place of is compared with it. @param {string} name */
-  showDetector(name) {
-    const { study } = this;
-    if (name === study.get("detector")) return;
-    study.model.set("against", study.get("detector"));
-    study.model.set("selection", null);
-    study.set("detector", name);
-    this.announce(`Detector ${name}`);
+  showDetector(/** @type {string} */ name) {
+    if (this.study.showDetector(name)) this.announce(`Detector ${name}`);
+  }
+
+  /** Ask for the pictures: of the film shown, that beside it, and those next to it in the list. */
+  want() {
+    const { index } = this.study;
+    const beside = this.beside.index === null ? [] : [this.beside.index];
+    this.pictures?.want([index, ...beside, ...this.list.neighbours(index)]);
+    this.#schedule("refresh");
   }
 
   /** To the eye, in the reader's sheet, and to a screen reader. @param {string} text */
@@ -139,7 +145,7 @@ export class Viewer {
     this.#live.textContent = text;
   }
 
-  #toggleFinding(/** @type {string} */ name) {
+  toggleFinding(/** @type {string} */ name) {
     this.study.toggleFinding(name);
     this.announce(`${name} ${this.study.get("hidden").includes(name) ? "hidden" : "shown"}`);
   }
@@ -152,23 +158,14 @@ export class Viewer {
   #keyDown = (/** @type {KeyboardEvent} */ event) => {
     const [target] = event.composedPath(); // `target` is a shadow root's host
     if (!(target instanceof Element) || !this.root.contains(target)) return;
-    const wish = pressed(event, this.list.holds(target), this.editor.chosen >= 0);
+    const wish = pressed(event, this.list.holds(target), this.stage.tool === "ruler" || this.editor.chosen >= 0);
     if (!wish) return;
     // What is not possible before the commit is not the notebook's either: there M would throw the viewer away.
     const ours = this.study.reading && wish.command && wish.command !== "escape";
-    if (this.#fulfil(wish) === false && !ours) return;
+    if (fulfil(this, wish) === false && !ours) return;
     event.preventDefault();
     event.stopPropagation();
   };
-
-  #fulfil(/** @type {Wish} */ { command, pan, finding, nudge, grows }) {
-    if (nudge) return this.editor.nudge(...nudge, Boolean(grows));
-    if (command) return this.commands[command]();
-    if (pan) return this.view.pan(60 * pan[0], 60 * pan[1]);
-    if (finding === undefined || !this.study.findings[finding]) return false;
-    if (this.editor.active) return this.editor.name(finding + 1);
-    this.#toggleFinding(this.study.findings[finding].name);
-  }
 
   // --- the parts follow the state ---
 
@@ -180,6 +177,7 @@ export class Viewer {
     ["threshold", this.#changed],
     ["iou", this.#changed],
     ["hidden", this.#changed],
+    ["heat_opacity", this.#changed],
     ["selection", this.#changed],
     ["colour", this.#changed],
     ["detector", this.#changed],
@@ -203,8 +201,8 @@ export class Viewer {
   }
 
   #showImage() {
-    const { index } = this.study;
-    this.pictures.want([index, ...this.list.neighbours(index)]);
+    this.beside.begin();
+    this.stage.begin();
     this.stage.hover(null);
     this.sheet?.tell(this.study.open(this.study.index) ? "" : "Draw a box around each finding, name it, and commit.");
     this.#refresh();
@@ -227,6 +225,7 @@ export class Viewer {
       if (due.has("refresh")) this.#refresh();
       else if (due.has("rows")) this.list.draw();
       this.bar.showZoom(this.stage.draw());
+      this.beside.draw();
     });
   }
 
@@ -235,6 +234,7 @@ export class Viewer {
     const items = study.items();
     list.sift();
     this.bar.refresh(stage, grey.inverted, menu.open, list);
+    this.strip.refresh();
     if (study.has.boxes) {
       this.sheet?.refresh();
       this.panel.refresh(items);

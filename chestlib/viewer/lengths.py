@@ -1,0 +1,67 @@
+"""Pixels in millimetres: what is given, what the records know, and what a DICOM header says when it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from chestlib.data import Extent, extent_of, images
+from chestlib.errors import ChestlibError
+from chestlib.viewer.pictures import Source, size
+
+
+def told(extent: Extent) -> list[Any]:
+    """Write an extent as it travels: width and height in mm, and whether they hold at the detector."""
+    return [extent.width, extent.height, extent.at_detector]
+
+
+def given(spacing: Any, entries: Sequence[dict[str, Any]], sources: Sequence[Source]) -> None:
+    """Lay pixel spacings that are given down in the entries of the study, as the extent of their films.
+
+    Parameters
+    ----------
+    spacing : (float, float), sequence of them or of None, or mapping of file name to them
+        Mm of a pixel across and down.
+
+    Raises
+    ------
+    ChestlibError
+        If one is no pair of positive numbers, or of no image.
+    """
+    if spacing is None:
+        return
+    names = [entry["name"] for entry in entries]
+    if isinstance(spacing, Mapping):
+        if unknown := [name for name in spacing if name not in set(names)]:
+            raise ChestlibError(f"spacing: {unknown[0]!r} is none of the images shown ({', '.join(names[:3])}, …)")
+        pairs = [spacing.get(name) for name in names]
+    else:
+        pairs = list(spacing) if isinstance(spacing, Sequence) or hasattr(spacing, "shape") else [spacing]
+        one = len(pairs) == 2 and not any(pair is None or hasattr(pair, "__len__") for pair in pairs)
+        pairs = [tuple(pairs)] * len(names) if one else pairs
+    if len(pairs) != len(names):
+        raise ChestlibError(f"spacing: expected one for each of {len(names)} images, got {len(pairs)}")
+    for entry, pair, source in zip(entries, pairs, sources, strict=True):
+        if pair is None:
+            continue
+        try:
+            across, down = map(float, pair)
+            sound = extent_of((1, 1), (across, down)) is not None
+        except (TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise ChestlibError(f"spacing of {entry['name']}: {pair!r} is not two positive lengths, mm across and down")
+        if (film := size(source)) and (extent := extent_of(film, (across, down))):
+            entry["extent"] = told(extent)
+
+
+def found(entry: Mapping[str, Any], source: Source) -> list[Any] | None:
+    """Give the extent of a film that is shown: the one of its entry, else that of its DICOM header."""
+    if "extent" in entry or not isinstance(source, str | Path):
+        return entry.get("extent")
+    with suppress(ChestlibError):  # told by who reads the picture
+        extent = images.extent(Path(source))
+        return told(extent) if extent else None
+    return None
