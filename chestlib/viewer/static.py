@@ -200,7 +200,9 @@ def _cut(state: dict[str, Any], sources: Sequence[Source], count: int | None) ->
     if count < total:
         study["note"] = f"{count} of {total} images are kept in this page; the running notebook shows all."
     reading = cut(state["_reading"], first, count)
-    return dict(state, _study=study, _reading=reading, index=state["index"] - first), list(
+    here = {image["name"] for image in study["images"]}
+    tags = {name: words for name, words in state["tags"].items() if name in here}
+    return dict(state, _study=study, _reading=reading, tags=tags, index=state["index"] - first), list(
         sources[first : first + count]
     )
 

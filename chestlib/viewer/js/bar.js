@@ -42,6 +42,7 @@ export class Bar {
       presets: button("Window presets", "p", "presets", icon("presets")),
       invert: button("Invert", "i", "invert", icon("invert")),
       labels: button("Labels", "l", "labels", icon("labels")),
+      films: button("Tags and view", "#", "tag", icon("tag")),
     };
     this.buttons = buttons;
     this.element = h(
@@ -68,6 +69,7 @@ export class Bar {
       group(
         "More",
         buttons.labels,
+        buttons.films,
         button("Save the view as PNG", "s", "save", icon("save")),
         button("Full screen", "f", "fullScreen", icon("full")),
         button("Keys", "?", "help", "?"),
@@ -78,6 +80,11 @@ export class Bar {
   /** The button that the window menu belongs to. */
   get presets() {
     return this.buttons.presets;
+  }
+
+  /** The button that the menu of tags belongs to. */
+  get films() {
+    return this.buttons.films;
   }
 
   /** @param {number | null} zoom pixels of the screen for one of the original */

@@ -2,6 +2,7 @@
 
 import { save } from "./keep.js";
 import { clamp, fixed } from "./numbers.js";
+import { coded, inPython } from "./restore.js";
 import { sitting } from "./sitting.js";
 
 /** @import { Layer, Traits } from "./types.d.ts" */
@@ -69,9 +70,17 @@ export function commands(/** @type {Viewer} */ viewer) {
     const focused = document.activeElement;
     if (viewer.help.open) return viewer.help.toggle();
     if (viewer.menu.open) return viewer.menu.toggle();
+    if (viewer.films.open) return viewer.films.toggle();
     if (focused?.matches("input") && viewer.root.contains(focused)) return stage.focus();
     if (!study.get("selection")) return false;
     viewer.select(null);
+  };
+
+  const copyView = () => {
+    const view = viewer.restorer.now;
+    const link = `${location.href.split("#")[0]}#view=${study.get("_place")}.${coded(view)}`;
+    if (!study.linked) study.set("view", view); // so that Python has it, too
+    viewer.films.hand(study.linked ? link : `BoxViewer(..., view=${inPython(view)})`);
   };
 
   return {
@@ -95,6 +104,9 @@ export function commands(/** @type {Viewer} */ viewer) {
     window: () => stage.setTool("window"),
     otherTool: () => stage.setTool(stage.tool === "pan" ? "window" : "pan"),
     save: savePicture,
+    tag: () => viewer.films.toggle(),
+    exportTags: () => save("tags.json", new Blob([study.tags.written], { type: "application/json" })),
+    copyView,
     presets: () => viewer.menu.toggle(),
     invert: () => grey.invert(),
     previousBox: () => cycle(-1),

@@ -41,7 +41,7 @@ export type StudyData = {
 };
 
 export type PictureMessage = {
-  kind: "picture";
+  kind: "picture" | "thumbnail";
   index: number;
   error?: string;
   /** Of the original image, pixels. */
@@ -64,13 +64,33 @@ export type Traits = {
   /** Of several detectors, the one shown and the one it is compared with. */
   detector: string;
   against: string;
+  /** By file name; an empty list: the reader took them away. */
+  tags: Record<string, string[]>;
+  /** To be shown again; empty: none. */
+  view: Partial<ViewData>;
   _study: StudyData;
   /** By the place of the image. */
   _reading: Record<string, Film>;
+  /** Which viewer of the page it is; only in a page. */
+  _place?: number;
   /** Where the readings are kept, in words; only in a page. */
   _kept?: string;
   /** The first picture, so that it need not be asked for; absent in a page. */
   _first?: PictureMessage & { data?: BlobPart };
+};
+
+/** What the list lets through, and in which order. */
+export type Filter = { text: string; finding: number; outcome: string; order: string; tag: string };
+
+/** A view: `zoom` is absent where the film is whole, with the original pixel in the middle; `number` is its place. */
+export type ViewData = {
+  version: number;
+  film: string;
+  number: number;
+  zoom?: { scale: number; x: number; y: number };
+  grey: Levels & { inverted: boolean };
+  list: Filter;
+  settings: Partial<Traits>;
 };
 
 /** The part of anywidget's model that the viewer uses. */
@@ -80,7 +100,7 @@ export type Model = {
   save_changes(): void;
   on(name: string, does: Handler): void;
   off(name: string, does: Handler): void;
-  send(message: { kind: "picture"; index: number }): void;
+  send(message: { kind: "picture" | "thumbnail"; index: number }): void;
 };
 /** A change comes without arguments, a message with its buffers. */
 export type Handler = (message: PictureMessage, buffers: BlobPart[]) => void;
