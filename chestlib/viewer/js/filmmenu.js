@@ -12,7 +12,7 @@ export class FilmMenu {
   #chips = h("div.bv-chips", { role: "group", "aria-label": "Tags of this film" });
   #input;
   #known;
-  #line = h("input.bv-search", { type: "text", readonly: "", "aria-label": "The view", hidden: "" });
+  #line = h("input.bv-search", { type: "text", readonly: "", "aria-label": "Link or line", hidden: "" });
   #says = h("div.bv-says");
   #drawn = "";
 
