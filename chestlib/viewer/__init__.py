@@ -18,21 +18,25 @@ import traitlets as t
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.files import write_atomically
+from chestlib.viewer import films, javascript, lengths, pictures, static
 from chestlib.viewer import heat as heating
-from chestlib.viewer import javascript, lengths, pictures, static
+from chestlib.viewer.films import read_tags
 from chestlib.viewer.pictures import drawn
 from chestlib.viewer.reading import committed, require_readable
 from chestlib.viewer.static import Embed
 from chestlib.viewer.study import study
 
-__all__ = ["BoxViewer", "Embed", "drawn", "javascript", "pictures", "static"]
+__all__ = ["BoxViewer", "Embed", "drawn", "javascript", "pictures", "read_tags", "static"]
 
 SIDE = 1024
 """Longer side of a live picture at most, pixels."""
 
+THUMBNAIL = 64
+"""Longer side of a small picture in the list, pixels."""
+
 TRAITS = (
     "index", "threshold", "iou", "hidden", "selection", "colour", "layers", "height", "read", "detector", "against",
-    "heat_opacity",
+    "heat_opacity", "tags", "view",
     "_study", "_reading",
 )  # fmt: skip
 
@@ -83,6 +87,10 @@ class BoxViewer(anywidget.AnyWidget):
         Of several, the one shown and the one it is compared with.
     heat_opacity : float
         Of the heat map; 0 hides it.
+    tags : dict
+        File name to the reader's words for the film, a list; see :func:`read_tags`.
+    view : dict
+        What to show again: film, zoom, grey window, filter, order, settings. "Copy as Python" in the viewer writes it.
 
     Raises
     ------
@@ -105,6 +113,8 @@ class BoxViewer(anywidget.AnyWidget):
     detector = t.Unicode().tag(sync=True)
     against = t.Unicode().tag(sync=True)
     heat_opacity = t.Float(0.0, min=0, max=1).tag(sync=True)
+    tags = t.Dict().tag(sync=True)
+    view = t.Dict().tag(sync=True)
     _study = t.Dict().tag(sync=True)
     _reading = t.Dict().tag(sync=True)
     _first = t.Dict().tag(sync=True)
@@ -132,6 +142,10 @@ class BoxViewer(anywidget.AnyWidget):
         if len(several := content["detectors"]) > 1:
             shown = traits.setdefault("detector", several[0])
             traits.setdefault("against", next(name for name in several if name != shown))
+        titles = [image["name"] for image in content["images"]]
+        films.require_known(films.checked(traits.get("tags", {})), titles)
+        if (place := films.place(traits.get("view", {}), titles)) is not None:
+            traits["index"] = place
         super().__init__(_study=content, **traits)
         self.selection = selection  # after index, whose change clears it
         # The first picture travels with the widget: a busy kernel answers no messages.
@@ -173,19 +187,28 @@ class BoxViewer(anywidget.AnyWidget):
             raise t.TraitError(f"{proposal['trait'].name}: {value!r} is no detector; {known}")
         return value
 
+    @t.validate("tags")
+    def _tagged(self, proposal: dict[str, Any]) -> films.Tags:
+        try:
+            return films.checked(proposal["value"])
+        except ChestlibError as error:
+            raise t.TraitError(str(error)) from None
+
     @t.observe("index")
     def _unselect(self, _: dict[str, Any]) -> None:
         self.selection = None
 
-    def _message(self, index: int) -> dict[str, Any]:
+    def _message(self, index: int, kind: str = "picture") -> dict[str, Any]:
+        side, quality = (THUMBNAIL, 80) if kind == "thumbnail" else (SIDE, None)
         try:
-            picture = pictures.encode(self._sources[index], SIDE)
+            picture = pictures.encode(self._sources[index], side, quality)
         except ChestlibError as error:
-            return {"kind": "picture", "index": index, "error": str(error)}
-        extent = lengths.found(self._study["images"][index], self._sources[index])
-        heated = self._heat[index]
+            return {"kind": kind, "index": index, "error": str(error)}
+        thumbnail = kind == "thumbnail"
+        extent = None if thumbnail else lengths.found(self._study["images"][index], self._sources[index])
+        heated = None if thumbnail else self._heat[index]
         return {
-            "kind": "picture",
+            "kind": kind,
             "index": index,
             "width": picture.width,
             "height": picture.height,
@@ -195,8 +218,8 @@ class BoxViewer(anywidget.AnyWidget):
         }
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
-        if content.get("kind") == "picture" and content.get("index") in range(len(self)):
-            message = self._message(content["index"])
+        if content.get("kind") in ("picture", "thumbnail") and content.get("index") in range(len(self)):
+            message = self._message(content["index"], content["kind"])
             buffers = [message.pop(name) for name in ("data", "heat") if name in message]  # the heat map may be missing
             self.send(message, buffers or None)
 

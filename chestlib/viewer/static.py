@@ -213,7 +213,9 @@ def _cut(
     if count < total:
         study["note"] = f"{count} of {total} images are kept in this page; the running notebook shows all."
     reading = cut(state["_reading"], first, count)
-    state = dict(state, _study=study, _reading=reading, index=state["index"] - first)
+    here = {image["name"] for image in study["images"]}
+    tags = {name: words for name, words in state["tags"].items() if name in here}
+    state = dict(state, _study=study, _reading=reading, tags=tags, index=state["index"] - first)
     return state, first, list(sources[first : first + count])
 
 

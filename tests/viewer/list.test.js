@@ -11,7 +11,7 @@ const element = () => {
   const made = { attributes: {}, listeners, value: "" };
   made.setAttribute = (name, value) => Object.assign(made.attributes, { [name]: value });
   made.addEventListener = (name, does) => Object.assign(listeners, { [name]: does });
-  made.append = () => {};
+  made.append = made.replaceChildren = () => {};
   elements.push(made);
   return made;
 };
@@ -25,6 +25,8 @@ test("images are looked through when the filter or the boxes change, and at no o
     findings: [],
     detectors: [],
     reading: null,
+    model: { on: () => {} },
+    tags: { counts: new Map(), of: () => [] },
     has: { boxes: true, both: true },
     get: (name) => traits[name],
     count: (i) => {

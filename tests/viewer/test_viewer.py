@@ -16,7 +16,7 @@ from PIL import Image
 from chestlib.data import Extent, Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.viewer import BoxViewer, Embed, pictures, static
+from chestlib.viewer import BoxViewer, Embed, pictures, read_tags, static
 
 HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "\"><b>'", "مرحبا", "x" * 300]
 
@@ -330,3 +330,31 @@ def test_a_heat_map_travels_small(shape, monkeypatch):
     assert content["heats"] == {} and not content["state"]["heat_opacity"]
     viewer.index = 1
     assert base64.b64decode(Parts(viewer.to_html(embed=Embed(1))).content["heats"]["0"]) == sent[1][1][1]
+
+
+def test_tags_and_a_view_go_there_and_back(tmp_path):
+    viewer = example(tags={"1.png": [" ask  again ", "ask again"], "elsewhere.png": "old", "2.png": []})
+    assert viewer.tags == {"1.png": ["ask again"], "elsewhere.png": ["old"]}
+    content = Parts(static.fragment(viewer._state(), viewer._sources, Embed(images=2))).content
+    assert content["state"]["tags"] == {"1.png": ["ask again"]}
+    assert example(view={"version": 1, "film": "2.png"}).index == 2
+    assert example(view={"version": 1, "film": "gone.png"}).index == 0
+    assert example(view={"version": 9, "film": "2.png"}).index == 0
+    sent = viewer._message(0, "thumbnail")
+    assert sent["kind"] == "thumbnail" and len(sent["data"]) < 2000
+    file = tmp_path / "tags.json"
+    file.write_text(json.dumps([{"file": "1.png", "detections": [], "tags": ["seen"]}, {"file": "2.png"}]))
+    assert read_tags(file) == {"1.png": ["seen"]}
+    for text, told in {
+        '{"version": 2, "tags": {}}': "tags of version 2; this chestlib reads version 1",
+        '{"version": 1}': "no tags",
+        '{"version": 1, "tags": {"a.png": [3]}}': "a.png: a tag is a short word, got 3",
+        "{": "not readable as JSON",
+    }.items():
+        file.write_text(text)
+        with pytest.raises(ChestlibError, match=told):
+            read_tags(file)
+    with pytest.raises(ChestlibError, match=r"tags: names none of the images shown \(0\.png"):
+        example(tags={"gone.png": ["x"]})
+    with pytest.raises(traitlets.TraitError, match=r"1\.png: a tag has 40 letters at most, 'xxxxxxxxxxxx'… has 41"):
+        viewer.tags = {"1.png": ["x" * 41]}

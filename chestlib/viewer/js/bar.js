@@ -48,6 +48,7 @@ export class Bar {
       labels: button("Labels", "l", "labels", icon("labels")),
       ruler: button("Ruler", "u", "ruler", icon("ruler")),
       flip: button("Flip", "h", "flip", icon("flip")),
+      films: button("Tags and view", "#", "tag", icon("tag")),
     };
     this.buttons = buttons;
     this.element = h(
@@ -75,6 +76,7 @@ export class Bar {
       group(
         "More",
         buttons.labels,
+        buttons.films,
         button("Save the view as PNG", "s", "save", icon("save")),
         button("Full screen", "f", "fullScreen", icon("full")),
         button("Keys", "?", "help", "?"),
@@ -85,6 +87,11 @@ export class Bar {
   /** The button that the window menu belongs to. */
   get presets() {
     return this.buttons.presets;
+  }
+
+  /** The button that the menu of tags belongs to. */
+  get films() {
+    return this.buttons.films;
   }
 
   /** @param {number | null} zoom pixels of the screen for one of the original */

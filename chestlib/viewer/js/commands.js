@@ -4,6 +4,7 @@ import { inFocus } from "./dom.js";
 import { save } from "./keep.js";
 import { measuring } from "./measuring.js";
 import { clamp, fixed } from "./numbers.js";
+import { coded, inPython } from "./restore.js";
 import { sitting } from "./sitting.js";
 
 /** @import { Wish } from "./keys.js" */
@@ -74,9 +75,17 @@ export function commands(/** @type {Viewer} */ viewer) {
     const focused = inFocus(viewer.root);
     if (viewer.help.open) return viewer.help.toggle();
     if (viewer.menu.open) return viewer.menu.toggle();
+    if (viewer.films.open) return viewer.films.toggle();
     if (focused?.matches("input") && viewer.root.contains(focused)) return stage.focus();
     if (study.get("selection")) return viewer.select(null);
     return stage.tool === "ruler" && lengths.ruler();
+  };
+
+  const copyView = () => {
+    const view = viewer.restorer.now;
+    const link = `${location.href.split("#")[0]}#view=${study.get("_place")}.${coded(view)}`;
+    if (!study.linked) study.set("view", view); // so that Python has it, too
+    viewer.films.hand(study.linked ? link : `BoxViewer(..., view=${inPython(view)})`);
   };
 
   return {
@@ -101,6 +110,9 @@ export function commands(/** @type {Viewer} */ viewer) {
     window: () => stage.setTool("window"),
     otherTool: () => stage.setTool(stage.tool === "pan" ? "window" : "pan"),
     save: savePicture,
+    tag: () => viewer.films.toggle(),
+    exportTags: () => save("tags.json", new Blob([study.tags.written], { type: "application/json" })),
+    copyView,
     presets: () => viewer.menu.toggle(),
     invert: () => grey.invert(),
     previousBox: () => cycle(-1),

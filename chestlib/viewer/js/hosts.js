@@ -1,6 +1,7 @@
 // The two hosts: anywidget in Jupyter, and a page without a kernel.
 
-import { keepReading } from "./keep.js";
+import { keepReading, keepTags } from "./keep.js";
+import { linked } from "./restore.js";
 import { StaticModel } from "./static_model.js";
 import { Viewer } from "./viewer.js";
 
@@ -32,6 +33,17 @@ export function mount(host) {
     return [{ kind: "picture", index, width: about[0], height: about[1], extent: about[2] }, bytes];
   });
   if (state.read) keepReading(model);
+  keepTags(model);
+  state._place = [...document.querySelectorAll(".bv-static")].indexOf(host);
   for (const fallback of host.querySelectorAll(":scope > :not(script)")) fallback.remove();
-  return new Viewer(model, host);
+  const viewer = new Viewer(model, host);
+  const follow = () => {
+    const link = linked(location.hash);
+    if (link?.viewer !== state._place) return;
+    viewer.restorer.show(link?.data);
+    host.scrollIntoView();
+  };
+  window.addEventListener("hashchange", follow);
+  follow();
+  return viewer;
 }

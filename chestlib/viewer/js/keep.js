@@ -1,5 +1,7 @@
 // What outlives a page: readings in the browser's store, and files that the reader saves.
 
+import { areTags } from "./tags.js";
+
 /** @import { Film, Traits } from "./types.d.ts" */
 /** @import { StaticModel } from "./static_model.js" */
 
@@ -17,9 +19,14 @@ export function save(name, blob) {
 /** Readings of these films under a name of their own: another sitting, or another truth, has another. @param {Traits} state */
 function nameOf({ _study: { images, findings } }) {
   const text = JSON.stringify([findings.map(({ name }) => name), images.map(({ name, truth }) => [name, truth])]);
+  return `chestlib reading ${summed48(text)}`;
+}
+
+/** A sum of a text that tells texts apart. @param {string} text */
+function summed48(text) {
   let sum = 5381n;
   for (let i = 0; i < text.length; i++) sum = (sum * 33n + BigInt(text.charCodeAt(i))) & 0xffffffffffffn;
-  return `chestlib reading ${sum.toString(16)}`;
+  return sum.toString(16);
 }
 
 /** Is this a film as `Reading` keeps it? @type {(film: Film, findings: number) => boolean} */
@@ -70,4 +77,19 @@ export function keepReading(model) {
   } catch {
     state._kept = "Kept until this page is closed: export it before.";
   }
+}
+
+/** Begin with the tags that the browser kept for these films, and keep them from now on. @param {StaticModel} model */
+export function keepTags(model) {
+  const { state } = model;
+  const name = `chestlib tags ${summed48(JSON.stringify(state._study.images.map((image) => image.name)))}`;
+  try {
+    const { version, tags } = JSON.parse(localStorage.getItem(name) ?? "{}");
+    if (version === VERSION && Object.values(tags).every(areTags)) state.tags = { ...state.tags, ...tags };
+  } catch {} // of another version, or no store
+  model.on("change:tags", () => {
+    try {
+      localStorage.setItem(name, JSON.stringify({ version: VERSION, tags: state.tags }));
+    } catch {} // full: the page still has them
+  });
 }

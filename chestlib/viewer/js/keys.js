@@ -13,6 +13,7 @@ export const KEYS = {
     ["Home", "Home", "first image", "first"],
     ["End", "End", "last image", "last"],
     ["/", "/", "search the images", "search"],
+    ["#", "#", "tags, and this view as a link or line", "tag"],
   ],
   View: [
     ["+", "+", "zoom in", "zoomIn"],

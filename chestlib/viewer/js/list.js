@@ -1,10 +1,11 @@
 // The image list: which images the filter lets through, and their rows.
 
 import { h, icon, origin, point, reveal } from "./dom.js";
-import { hint } from "./keys.js";
+import { Filters } from "./filters.js";
+import { Thumbs } from "./thumbs.js";
 
 /** @import { Study } from "./study.js" */
-/** @import { Box, Outcome } from "./types.d.ts" */
+/** @import { Box, Filter, Outcome } from "./types.d.ts" */
 /** @typedef {{ chosen: (index: number) => void, filtered: () => void, scrolled: () => void }} ListListener */
 
 const ROW = 40; // height of a row, CSS pixels
@@ -13,16 +14,8 @@ const ROW = 40; // height of a row, CSS pixels
 export class ImageList {
   /** The images that pass the filter. @type {number[]} */
   order = [];
-  #filter = { text: "", finding: 0, outcome: "all", order: "given" };
+  #filters;
   #sifted = ""; // by what `order` was found
-  #search = h("input.bv-search", {
-    type: "search",
-    placeholder: "Search",
-    "aria-label": "Search name or patient",
-    title: `Search name or patient (${hint("/")})`,
-    "aria-keyshortcuts": "/",
-    oninput: () => this.#sift({ text: this.#search.value.trim().toLowerCase() }),
-  });
   #spacer = h("div.bv-spacer");
   #rows = h("div.bv-rows", { role: "listbox", tabindex: 0, "aria-label": "Images" }, this.#spacer);
 
@@ -30,49 +23,24 @@ export class ImageList {
     this.study = study;
     this.id = id;
     this.on = on;
+    this.thumbs = new Thumbs(study.model, () => on.scrolled());
+    this.#filters = new Filters(study, () => on.filtered());
     this.#rows.addEventListener("scroll", () => on.scrolled());
     this.#rows.addEventListener("click", (event) => {
       const row = origin(event, "[data-index]");
       if (row) on.chosen(Number(row.dataset.index));
     });
-    const filters = h("div.bv-filters", this.#search, ...(study.has.boxes ? this.#selects() : []));
-    this.element = h("div.bv-list", { role: "group", "aria-label": "Image list" }, filters, this.#rows);
+    this.element = h("div.bv-list", { role: "group", "aria-label": "Image list" }, this.#filters.element, this.#rows);
   }
 
-  #selects() {
-    /** @type {(label: string, options: (string | number)[][], does: (value: string) => void) => Node} */
-    const select = (label, options, does) => {
-      const onchange = () => does(element.value);
-      const choices = options.map(([value, text]) => h("option", { value }, String(text)));
-      const element = h("select.bv-select", { "aria-label": label, title: label, onchange }, ...choices);
-      return element;
-    };
-    const { study } = this;
-    const { findings, has } = study;
-    const outcomes = [["all", "All images"]];
-    if (has.yours) outcomes.push(["unread", "To read"], ["read", "Read"]);
-    else outcomes.push(["diseased", "With findings"], ["normal", "Normal"]);
-    const orders = [["given", "In order"]];
-    if (has.detections && !has.yours) orders.push(["score", "Best score first"]);
-    if (has.both) orders.push(["missed", "Most missed first"], ["alarm", "Most false alarms first"]);
-    if (study.detectors.length > 1) {
-      outcomes.push(["disagree", "Detectors differ"]);
-      orders.push(["disagree", "Most disagreement first"]);
-    }
-    if (has.both) outcomes.push(["alarm", "With false alarms"], ["missed", "With missed"]);
-    const names = [[0, "Any finding"], ...findings.map(({ name }, i) => [i + 1, name])];
-    return [
-      select("Show images with this finding", names, (value) => this.#sift({ finding: Number(value) })),
-      select("Show images of this kind", outcomes, (value) => this.#sift({ outcome: value })),
-      ...(orders.length > 1 ? [select("Order of the images", orders, (value) => this.#sift({ order: value }))] : []),
-    ];
+  /** What passes, and in which order. */
+  get filter() {
+    return this.#filters.now;
   }
 
-  // --- the filter ---
-
-  #sift(/** @type {Partial<{ text: string, finding: number, outcome: string, order: string }>} */ change) {
-    Object.assign(this.#filter, change);
-    this.on.filtered();
+  /** As a view has it. @param {Partial<Filter>} wanted */
+  restore(wanted) {
+    this.#filters.restore(wanted);
   }
 
   /** Find the images that pass. With a finding chosen, false alarms and missed are those of the finding. */
@@ -81,22 +49,24 @@ export class ImageList {
     const settings = /** @type {const} */ (["threshold", "iou", "hidden", "detector", "against"]).map((name) =>
       study.get(name),
     );
-    const by = JSON.stringify([this.#filter, settings, study.reading?.read]);
+    this.#filters.refresh();
+    const tagged = this.filter.tag && study.get("tags");
+    const by = JSON.stringify([this.filter, settings, study.reading?.read, tagged]);
     if (by === this.#sifted) return; // asked at every move of a mouse that drags the grey window
     this.#sifted = by;
     this.order = study.images.map((_, i) => i).filter((i) => this.#passes(i));
-    if (this.#filter.order === "given") return;
+    if (this.filter.order === "given") return;
     const keys = new Map(this.order.map((i) => [i, this.#key(i)]));
     this.order.sort((a, b) => (keys.get(b) ?? 0) - (keys.get(a) ?? 0)); // stable
   }
 
   /** Of the finding chosen, if one is, and shown. @param {Box} box */
-  #counts = (box) => (!this.#filter.finding || box[4] === this.#filter.finding) && this.study.shows(box[4]);
+  #counts = (box) => (!this.filter.finding || box[4] === this.filter.finding) && this.study.shows(box[4]);
 
   /** By what an image stands before others. @param {number} i */
   #key(i) {
     const { study } = this;
-    const { order } = this.#filter;
+    const { order } = this.filter;
     if (order === "disagree") return this.#disagreement(i);
     if (order === "score")
       return Math.max(
@@ -117,10 +87,11 @@ export class ImageList {
   }
 
   #passes(/** @type {number} */ i) {
-    const { text, finding, outcome } = this.#filter;
+    const { text, finding, outcome, tag } = this.filter;
     const study = this.study;
     const image = study.images[i];
     if (text && !`${image.name}\n${image.patient}`.toLowerCase().includes(text)) return false;
+    if (tag && !study.tags.of(i).includes(tag)) return false;
     if (outcome === "unread" || outcome === "read") return study.open(i) === (outcome === "read");
     if (outcome === "disagree") return this.#disagreement(i) > 0;
     if (outcome === "all" && !finding) return true;
@@ -134,7 +105,7 @@ export class ImageList {
   /** The next (+1) or previous (-1) image that passes; undefined at the end. */
   beside(/** @type {number} */ index, /** @type {number} */ by) {
     const at = this.order.indexOf(index);
-    if (at >= 0 || this.#filter.order !== "given") return this.order[at + by];
+    if (at >= 0 || this.filter.order !== "given") return this.order[at + by];
     return by > 0 ? this.order.find((i) => i > index) : this.order.findLast((i) => i < index);
   }
 
@@ -151,8 +122,7 @@ export class ImageList {
   }
 
   search() {
-    this.#search.select();
-    this.#search.focus();
+    this.#filters.search();
   }
 
   /** Is this one of the rows, or around them? @param {Node} node */
@@ -174,6 +144,7 @@ export class ImageList {
     const from = Math.max(0, Math.floor(rows.scrollTop / ROW) - 2);
     const to = Math.min(this.order.length, from + Math.ceil(rows.clientHeight / ROW) + 5);
     spacer.replaceChildren(...this.order.slice(from, to).map((i, k) => this.#row(i, from + k)));
+    this.thumbs.want(this.order.slice(from, to));
     if (!this.order.length) spacer.append(h("div.bv-empty", "No image passes the filter."));
     point(rows, spacer.querySelector("[aria-selected=true]"));
   }
@@ -192,6 +163,7 @@ export class ImageList {
       const n = counts[outcome];
       return n ? h("span.bv-tally", { title: study.tell(outcome, n) }, icon(outcome), String(n)) : "";
     };
+    const tags = study.tags.of(i);
     const known = study.open(i) ? "normal" : "to read";
     const instead = image.truth ? known : study.has.detections ? "" : h("bdi", image.patient);
     return h(
@@ -203,14 +175,18 @@ export class ImageList {
         "aria-selected": String(i === study.index),
         "aria-posinset": at + 1,
         "aria-setsize": this.order.length,
-        title: [image.name, image.patient && `patient ${image.patient}`].filter(Boolean).join(", "),
+        title: [image.name, image.patient && `patient ${image.patient}`, tags.length && `tags ${tags.join(", ")}`]
+          .filter(Boolean)
+          .join(", "),
         style: `top: ${at * ROW}px; height: ${ROW}px`,
       },
+      this.thumbs.get(i) ?? h("span.bv-thumb"),
       h("bdi", image.name),
       h(
         "span.bv-tags",
         ...present.slice(0, 5).map(dot),
         reported.length ? "" : instead,
+        tags.length ? h("bdi.bv-words", tags.join(", ")) : "",
         h("span.bv-tallies", tally("alarm"), tally("missed")),
       ),
     );

@@ -1,6 +1,7 @@
 // What the reader has drawn.
 
 /** @import { DetectionBox, Film, Finding, Model, StudyImage } from "./types.d.ts" */
+/** @import { Tags } from "./tags.js" */
 
 /** The films by their place: a copy that may be changed at every move of a hand, and is handed to the model by `save`. */
 export class Reading {
@@ -66,11 +67,12 @@ export class Reading {
 
   /**
    * What is committed, as `chestlib evaluate` and `chestlib.metrics.read_predictions` read it.
-   * @type {(images: StudyImage[], findings: Finding[]) => string}
+   * @type {(images: StudyImage[], findings: Finding[], tags: Tags) => string}
    */
-  written(images, findings) {
+  written(images, findings, tags) {
     const films = this.read.map((i) => ({
       file: images[i].name,
+      ...(tags.of(i).length ? { tags: tags.of(i) } : {}),
       detections: this.boxes(i).map((box) => ({
         finding: findings[box[4] - 1].name,
         box: box.slice(0, 4),

@@ -58,7 +58,7 @@ export function sitting(/** @type {Viewer} */ viewer) {
       if (!study.reading) return false;
       save(
         "reading.json",
-        new Blob([study.reading.written(study.images, study.findings)], { type: "application/json" }),
+        new Blob([study.reading.written(study.images, study.findings, study.tags)], { type: "application/json" }),
       );
     },
     clear: () => {

@@ -1,6 +1,6 @@
 // A model without a kernel.
 
-/** @import { Handler, Model, Traits } from "./types.d.ts" */
+/** @import { Handler, Model, PictureMessage, Traits } from "./types.d.ts" */
 
 /**
  * The traits as a page holds them, and a `send` that answers from `picture(index)`.
@@ -44,9 +44,10 @@ export class StaticModel {
     for (const does of this.#handlers.get(name) ?? []) /** @type {(...values: unknown[]) => void} */ (does)(...values);
   }
 
-  /** Answers later, as a kernel would. @param {{ index: number }} message */
-  async send({ index }) {
+  /** Answers later, as a kernel would. @param {{ kind: PictureMessage["kind"], index: number }} message */
+  async send({ kind, index }) {
     await null;
-    this.#emit("msg:custom", ...this.picture(index));
+    const [message, buffers] = this.picture(index);
+    this.#emit("msg:custom", { ...message, kind }, buffers);
   }
 }

@@ -5,12 +5,27 @@ import { described, drawable } from "./items.js";
 import { match } from "./match.js";
 import { clamp } from "./numbers.js";
 import { Reading } from "./reading.js";
+import { Tags } from "./tags.js";
 
 /** @import { Box, DetectionBox, Difference, Finding, Item, Layer, Marked, Match, Model, Outcome, Traits } from "./types.d.ts" */
 /** @typedef {"yours" | number} Source Whose marks: the reader's, or a detector's by its place */
 
 /** @type {Finding} */
 const UNNAMED = { name: "no finding yet", colour: "#ffffff", line: "solid" };
+
+/** Traits of which the controls and the boxes are drawn anew. @type {(keyof Traits)[]} */
+export const FOLLOWED = [
+  "threshold",
+  "iou",
+  "hidden",
+  "selection",
+  "colour",
+  "layers",
+  "detector",
+  "against",
+  "tags",
+  "heat_opacity",
+];
 
 /** The model, read: its images and findings, which boxes its settings let through, and how they match. */
 export class Study {
@@ -28,6 +43,9 @@ export class Study {
     this.detectors = detectors;
     this.note = note;
     this.heat = heat;
+    this.tags = new Tags(model, images);
+    /** Is a view kept as a link? Live it is a line of Python. */
+    this.linked = model.get("_place") !== undefined;
     this.reading = model.get("read") ? new Reading(model) : null;
     const yours = this.reading !== null;
     const truth = images.some((image) => image.truth);

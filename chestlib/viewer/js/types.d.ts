@@ -45,7 +45,7 @@ export type StudyData = {
 };
 
 export type PictureMessage = {
-  kind: "picture";
+  kind: "picture" | "thumbnail";
   index: number;
   error?: string;
   /** Of the original image, pixels. */
@@ -74,13 +74,33 @@ export type Traits = {
   against: string;
   /** Of the heat map; 0: hidden. */
   heat_opacity: number;
+  /** By file name; an empty list: the reader took them away. */
+  tags: Record<string, string[]>;
+  /** To be shown again; empty: none. */
+  view: Partial<ViewData>;
   _study: StudyData;
   /** By the place of the image. */
   _reading: Record<string, Film>;
+  /** Which viewer of the page it is; only in a page. */
+  _place?: number;
   /** Where the readings are kept, in words; only in a page. */
   _kept?: string;
   /** The first picture, so that it need not be asked for; absent in a page. */
   _first?: PictureMessage & { data?: BlobPart; heat?: BlobPart };
+};
+
+/** What the list lets through, and in which order. */
+export type Filter = { text: string; finding: number; outcome: string; order: string; tag: string };
+
+/** A view: `zoom` is absent where the film is whole, with the original pixel in the middle; `number` is its place. */
+export type ViewData = {
+  version: number;
+  film: string;
+  number: number;
+  zoom?: { scale: number; x: number; y: number };
+  grey: Levels & { inverted: boolean };
+  list: Filter;
+  settings: Partial<Traits>;
 };
 
 /** The part of anywidget's model that the viewer uses. */
@@ -90,7 +110,7 @@ export type Model = {
   save_changes(): void;
   on(name: string, does: Handler): void;
   off(name: string, does: Handler): void;
-  send(message: { kind: "picture"; index: number }): void;
+  send(message: { kind: "picture" | "thumbnail"; index: number }): void;
 };
 /** A change comes without arguments, a message with its buffers: the picture and, if there is one, its heat map. */
 export type Handler = (message: PictureMessage, buffers: BlobPart[]) => void;

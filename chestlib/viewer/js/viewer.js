@@ -5,6 +5,7 @@ import { Beside } from "./beside.js";
 import { commands, fulfil } from "./commands.js";
 import { h, inFocus } from "./dom.js";
 import { Editor } from "./editor.js";
+import { FilmMenu } from "./filmmenu.js";
 import { GreyWindow } from "./grey.js";
 import { Help } from "./help.js";
 import { pressed } from "./keys.js";
@@ -12,10 +13,11 @@ import { ImageList } from "./list.js";
 import { WindowMenu } from "./menu.js";
 import { Panel } from "./panel.js";
 import { Pictures } from "./pictures.js";
+import { Restorer } from "./restore.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { Strip } from "./strip.js";
-import { Study } from "./study.js";
+import { FOLLOWED, Study } from "./study.js";
 import { BoxTable } from "./table.js";
 import { View } from "./view.js";
 
@@ -62,10 +64,13 @@ export class Viewer {
     this.panel = new Panel(study, this.table.element, this.commands, on, this.sheet?.element ?? "");
     if (study.reading) this.stage.tool = "draw";
     this.bar = new Bar(study, this.commands);
-    this.menu = new WindowMenu(this.grey, this.bar.presets, (open) => {
+    const toggled = (/** @type {boolean} */ open) => {
       if (!open) this.stage.focus();
       this.#schedule("refresh");
-    });
+    };
+    this.menu = new WindowMenu(this.grey, this.bar.presets, toggled);
+    this.films = new FilmMenu(study, id, this.commands, this.bar.films, toggled);
+    this.restorer = new Restorer(this);
     this.help = new Help(study, (open) => {
       this.bar.element.inert = this.body.inert = open;
       if (!open) this.stage.focus();
@@ -78,8 +83,9 @@ export class Viewer {
       this.bar.element,
       this.strip.element,
       this.body,
-      h("div.bv-note", study.note ? {} : { hidden: "" }, study.note),
+      this.restorer.note,
       this.menu.element,
+      this.films.element,
       this.help.element,
       this.#live,
     );
@@ -93,6 +99,7 @@ export class Viewer {
     this.pictures = new Pictures(model, (index) => (index === study.index ? this.#showPicture() : this.#schedule()));
     this.#refresh();
     this.#showImage();
+    this.restorer.begin();
   }
 
   close() {
@@ -100,6 +107,7 @@ export class Viewer {
     window.removeEventListener("keydown", this.#keyDown, true);
     this.resized.disconnect();
     this.pictures.close();
+    this.list.thumbs.close();
     cancelAnimationFrame(this.#frame);
     this.root.remove();
   }
@@ -169,21 +177,12 @@ export class Viewer {
 
   // --- the parts follow the state ---
 
-  #changed = () => this.#schedule("refresh");
-
   /** @type {[name: keyof Traits, does: Handler][]} */ #handlers = [
     ["index", () => this.#showImage()],
     ["height", () => this.#setHeight()],
-    ["threshold", this.#changed],
-    ["iou", this.#changed],
-    ["hidden", this.#changed],
-    ["heat_opacity", this.#changed],
-    ["selection", this.#changed],
-    ["colour", this.#changed],
-    ["detector", this.#changed],
-    ["against", this.#changed],
     ["_reading", () => this.#reread()],
-    ["layers", this.#changed],
+    ...FOLLOWED.map((name) => /** @type {[keyof Traits, Handler]} */ ([name, () => this.#schedule("refresh")])),
+    ["view", () => this.restorer.begin()],
   ];
 
   #reread() {
@@ -221,6 +220,7 @@ export class Viewer {
       const due = this.#due;
       this.#due = new Set();
       this.#frame = 0;
+      this.restorer.settle();
       if (due.has("paint")) this.grey.paint();
       if (due.has("refresh")) this.#refresh();
       else if (due.has("rows")) this.list.draw();
@@ -241,6 +241,7 @@ export class Viewer {
       this.table.refresh(items);
     }
     menu.refresh();
+    this.films.refresh();
     stage.refresh(items);
     list.draw();
   }

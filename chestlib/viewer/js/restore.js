@@ -1,0 +1,190 @@
+// The present view as data, in a link or a line of Python, and shown again.
+
+import { h } from "./dom.js";
+import { clamp } from "./numbers.js";
+
+/** @import { Traits, ViewData } from "./types.d.ts" */
+/** @import { Viewer } from "./viewer.js" */
+
+const FORM = 1; // chestlib/viewer/films.py
+
+const near = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) < 1e-3 * Math.max(1, Math.abs(b));
+const short = (/** @type {number} */ value) => Math.round(1e4 * value) / 1e4;
+/** @param {unknown} value @param {number} low @param {number} high @returns {value is number} */
+function within(value, low, high) {
+  return typeof value === "number" && value >= low && value <= high;
+}
+
+/** Takes down what a viewer shows, and brings it back. */
+export class Restorer {
+  /** The place to zoom to when the picture is there. @type {ViewData["zoom"]?} */ #due = null;
+  #film = -1;
+  #begun = false;
+  note = h("div.bv-note");
+
+  constructor(/** @type {Viewer} */ viewer) {
+    this.viewer = viewer;
+    this.#tell("");
+  }
+
+  /** What is wrong with a view, below the viewer; an empty text: what Python says there. @param {string} text */
+  #tell(text) {
+    const { study } = this.viewer;
+    this.note.textContent = text || study.note;
+    this.note.hidden = !this.note.textContent;
+    if (text) this.viewer.announce(text);
+  }
+
+  /** With the view that Python asks for, if it does; a second cell does not take back a reader who has gone on. */
+  begin() {
+    const { study } = this.viewer;
+    const view = study.get("view") ?? {};
+    const late = !this.#begun && view.version === FORM && ![-1, study.index].includes(this.#place(view));
+    this.#begun = true;
+    if (Object.keys(view).length && !late) this.show(view);
+  }
+
+  /** @returns {ViewData} */
+  get now() {
+    const { grey, list, study } = this.viewer;
+    const { index, image } = study;
+    const { level, width, inverted } = grey;
+    const settings = { threshold: study.get("threshold"), iou: study.get("iou"), hidden: study.get("hidden") };
+    const shown = { colour: study.get("colour"), layers: study.get("layers") };
+    const compared = study.detectors.length ? { detector: study.get("detector"), against: study.get("against") } : {};
+    const zoom = this.#zoomed;
+    return {
+      version: FORM,
+      film: image.name,
+      number: index,
+      ...(zoom ? { zoom } : {}),
+      grey: { level: short(level), width: short(width), inverted },
+      list: list.filter,
+      settings: { ...settings, ...shown, ...compared },
+    };
+  }
+
+  /** Scale, and the original pixel in the middle; none where the film is shown whole. */
+  get #zoomed() {
+    const { view } = this.viewer;
+    const { size, width, height, scale } = view;
+    if (!size || !width) return null;
+    const { x, y } = view.original({ x: width / 2, y: height / 2 });
+    const fits = [size.width / size.height, size.height / size.width].some((ratio) => {
+      const [wide, high] = ratio * size.height === size.width ? [size.width, size.height] : [size.height, size.width];
+      return near(scale, Math.min(width / wide, height / high));
+    });
+    if (fits && near(x, size.width / 2) && near(y, size.height / 2)) return null;
+    return { scale: short(scale), x: short(x), y: short(y) };
+  }
+
+  /**
+   * Show a view again as far as it can be. What it says wrongly is left out; what is missing is told, in one line.
+   * @param {unknown} data
+   */
+  show(data) {
+    const { viewer } = this;
+    const { grey, list } = viewer;
+    const view = /** @type {Partial<ViewData>} */ (data && typeof data === "object" ? data : {});
+    if (view.version !== FORM) {
+      const of = view.version === undefined ? "without a version" : `of version ${String(view.version).slice(0, 20)}`;
+      return this.#tell(`The view is ${of}; this viewer reads version ${FORM}, so it is not shown.`);
+    }
+    const index = this.#place(view);
+    if (index < 0) {
+      const film = String(view.film ?? "").slice(0, 80);
+      return this.#tell(`The view is of ${film || "no film"}, which is not among the films here.`);
+    }
+    this.#tell("");
+    this.#set(view.settings ?? {});
+    list.restore(view.list ?? {});
+    viewer.go(index);
+    const { level, width, inverted } = view.grey ?? {};
+    if (within(level, 0, 1) && within(width, 0, 1)) grey.set({ level, width });
+    if (typeof inverted === "boolean" && inverted !== grey.inverted) grey.invert();
+    this.#film = index;
+    this.#due = view.zoom ?? null;
+    if (!this.#due) viewer.view.fit();
+    this.settle();
+  }
+
+  /** Its film's place, by number where several have its name; -1: not here. @param {Partial<ViewData>} view */
+  #place({ film, number }) {
+    const { images } = this.viewer.study;
+    if (number !== undefined && images[number]?.name === film) return number;
+    return images.findIndex(({ name }) => name === film);
+  }
+
+  #set(/** @type {Partial<Traits>} */ wanted) {
+    const { study } = this.viewer;
+    const { findings, detectors, model } = study;
+    for (const name of /** @type {const} */ (["threshold", "iou"])) {
+      const value = wanted[name];
+      if (within(value, 0, 1)) model.set(name, value);
+    }
+    /** @type {<T>(value: unknown, known: T[]) => T[] | null} */
+    const known = (value, all) => (Array.isArray(value) ? all.filter((one) => value.includes(one)) : null);
+    const hidden = known(
+      wanted.hidden,
+      findings.map(({ name }) => name),
+    );
+    if (hidden) model.set("hidden", hidden);
+    const layers = known(wanted.layers, /** @type {Traits["layers"]} */ (["truth", "detections", "yours"]));
+    if (layers) model.set("layers", layers);
+    const [colour] =
+      known([wanted.colour], /** @type {Traits["colour"][]} */ (["finding", "match", "difference"])) ?? [];
+    if (colour) model.set("colour", colour);
+    for (const name of /** @type {const} */ (["detector", "against"])) {
+      const value = wanted[name];
+      if (value !== undefined && detectors.includes(value)) model.set(name, value);
+    }
+    model.save_changes();
+  }
+
+  /** Zoom, once the picture is there and the stage has a size. */
+  settle() {
+    const { study, view } = this.viewer;
+    if (!this.#due) return;
+    if (study.index !== this.#film) this.#due = null;
+    else if (view.size && view.width) {
+      const { scale, x, y } = this.#due;
+      this.#due = null;
+      if (![scale, x, y].every(Number.isFinite) || scale <= 0) return;
+      view.fit();
+      view.zoom(scale / view.scale);
+      const { left, top } = view.place([x, y, x, y, 0]);
+      view.pan(view.width / 2 - left, view.height / 2 - top);
+    }
+  }
+}
+
+/** In an address: nothing in it that a mail program cuts. @param {unknown} data */
+export function coded(data) {
+  const bytes = new TextEncoder().encode(JSON.stringify(data));
+  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The number of the viewer and the view in an address; null: none. @param {string} hash @returns {{ viewer: number, data: unknown }?} */
+export function linked(hash) {
+  if (!hash.startsWith("#view=")) return null;
+  const [number, text = ""] = hash.slice(6).split(".");
+  const viewer = clamp(Number.parseInt(number, 10) || 0, 0, 1e6);
+  try {
+    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    return { viewer, data: JSON.parse(new TextDecoder().decode(bytes)) };
+  } catch {
+    return { viewer, data: null };
+  }
+}
+
+/** As Python writes it. @param {unknown} value @returns {string} */
+export function inPython(value) {
+  if (Array.isArray(value)) return `[${value.map(inPython).join(", ")}]`;
+  if (value && typeof value === "object")
+    return `{${Object.entries(value)
+      .map(([name, item]) => `${inPython(name)}: ${inPython(item)}`)
+      .join(", ")}}`;
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return value === null ? "None" : JSON.stringify(value);
+}

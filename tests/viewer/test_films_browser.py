@@ -1,0 +1,155 @@
+"""The list of films in a page from disk: tags, small pictures, a view that comes back, ten thousand films."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import chromium, quiet_page
+from playwright.sync_api import Browser, Page, expect
+from test_viewer import HOSTILE, ramp
+from test_viewer_browser import VIEW, example, keys, settle, show, text
+
+from chestlib.viewer import BoxViewer, Embed, read_tags, static
+
+LONG = 100
+"""ms of a task; on an idle machine there is none over 50, the least that a browser tells."""
+
+SCROLL = """async () => {
+    const rows = document.querySelector(".bv-rows"), tasks = [];
+    const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration)));
+    observer.observe({ type: "longtask" });
+    for (let i = 0; i < 60; i++) {
+        rows.scrollTop = i < 50 ? i * 7800 : 390000 + (i - 50) * 60;
+        if (i % 15 === 14) await new Promise((done) => setTimeout(done, 250));
+        await new Promise(requestAnimationFrame);
+    }
+    await new Promise((done) => setTimeout(done, 250));
+    return tasks;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with quiet_page(browser, viewport=VIEW, has_touch=True) as opened:
+        yield opened
+
+
+def names(page: Page) -> list[str]:
+    settle(page)
+    return page.locator(".bv-item > bdi").all_inner_texts()
+
+
+def pointed(page: Page) -> str:
+    """The pixel under a point of the stage."""
+    page.locator(".bv-stage").hover(position={"x": 222, "y": 151})
+    return text(page, ".bv-bottom-left")
+
+
+def test_films_are_tagged_filtered_kept_and_exported(page: Page, tmp_path: Path) -> None:
+    hostile = [word[:40].strip() for word in HOSTILE]
+    viewer = example()
+    viewer.tags = {"four.png": hostile}
+    show(page, tmp_path, viewer)
+    page.locator(".bv-stage").focus()
+    keys(page, "ArrowRight", "#")
+    page.keyboard.type("  ask   again ")
+    keys(page, "Enter")
+    page.keyboard.type("x" * 60)
+    keys(page, "Enter")
+    assert text(page, ".bv-chips").split() == ["ask", "again", "×", "x" * 40, "×"]
+    page.get_by_role("button", name="Remove the tag xxx").tap()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Export tags").tap()
+    exported = tmp_path / "tags.json"
+    waiting.value.save_as(exported)
+    assert read_tags(exported) == {"two.png": ["ask again"], "four.png": hostile}
+    keys(page, "Escape")
+    page.get_by_label("Show images with this tag").select_option("ask again")
+    assert names(page) == ["two.png"]
+    page.reload()
+    expect(page.locator(".bv-words")).to_have_count(2)
+    assert page.locator(".bv-words").all_text_contents() == ["ask again", ", ".join(hostile)]
+    expect(page.locator("canvas.bv-thumb")).to_have_count(4)
+    assert page.locator(".bv img, .bv-list b").count() == 0
+
+
+def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
+    viewer = example()
+    show(page, tmp_path, viewer)
+    page.get_by_label("Show images of this kind").select_option("alarm")
+    page.get_by_label("Order of the images").select_option("missed")
+    page.get_by_label("Least score").fill("0.55")
+    page.locator(".bv-stage").focus()
+    keys(page, "Home", "+", "+", "+", "Shift+ArrowLeft", "Shift+ArrowUp", "i", "m", "#")
+    page.get_by_role("button", name="Copy link").click()
+    link = page.get_by_label("Link or line").input_value()
+    keys(page, "Escape")
+    shown = [".bv-name", ".bv-zoom", ".bv-bottom-right", ".bv-list", ".bv-panel"]
+    before = [text(page, part) for part in shown]
+    place = pointed(page)
+    assert before[0] == "two.png"
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator(".bv-zoom")).to_have_text(before[1])
+    assert [text(page, part) for part in shown] == before
+    assert pointed(page) == place
+    keys(page, "r")
+    page.evaluate("(hash) => { location.hash = ''; location.hash = hash; }", link.partition("#")[2])
+    expect(page.locator(".bv-zoom")).to_have_text(before[1])
+    page.evaluate("location.hash = '#view=0.eyJ2'")
+    told = "The view is without a version; this viewer reads version 1, so it is not shown."
+    expect(page.locator(".bv-note")).to_have_text(told)
+
+
+@pytest.mark.parametrize(
+    ("view", "told"),
+    [
+        (
+            {"version": 2, "film": "two.png"},
+            "The view is of version 2; this viewer reads version 1, so it is not shown.",
+        ),
+        ({"version": 1, "film": "<b>gone</b>"}, "The view is of <b>gone</b>, which is not among the films here."),
+        ({"version": 1, "film": "two.png", "zoom": {"scale": "x"}, "grey": 7, "settings": {"iou": 9}}, ""),
+    ],
+)
+def test_a_view_that_is_not_for_here_is_one_line(
+    page: Page, tmp_path: Path, view: dict[str, object], told: str
+) -> None:
+    viewer = example()
+    viewer.view = view
+    show(page, tmp_path, viewer)
+    settle(page)
+    assert page.locator(".bv-note").text_content() == told
+    assert page.locator(".bv-note").is_visible() == bool(told)
+    assert text(page, ".bv-name") == ("one.png" if told else "two.png")
+
+
+def test_ten_thousand_films_scroll_without_a_long_task(page: Page, tmp_path: Path) -> None:
+    n = 10_000
+    viewer = BoxViewer([ramp(256, 256)], [([[10, 10, 90, 90]], [4])])
+    fragment = static.fragment(viewer._state(), viewer._sources, Embed())
+    begin, end = fragment.index('{"state"'), fragment.index("</script>", fragment.index('{"state"'))
+    content = json.loads(fragment[begin:end])
+    (image,) = content["state"]["_study"]["images"]
+    content["state"]["_study"]["images"] = [dict(image, name=f"{i}.png") for i in range(n)]
+    content["state"]["tags"] = {f"{i}.png": [f"tag {i % 7}"] for i in range(n)}
+    jpeg = fragment[fragment.index('<script type="image/jpeg">') : fragment.index(static.MARK[0])]
+    content["pictures"] *= n
+    many = fragment.replace(jpeg, jpeg * n).replace(fragment[begin:end], static._json(content))
+    path = tmp_path / "page.html"
+    path.write_text(static.page(many, "many"), encoding="utf-8")
+    page.goto(path.as_uri())
+    expect(page.locator(".bv-zoom")).to_contain_text("%", timeout=60_000)
+    expect(page.locator("canvas.bv-thumb").nth(8)).to_be_attached()
+    tasks = [page.evaluate(SCROLL) for _ in range(3)]
+    assert page.locator(".bv-item").count() < 40
+    assert min(max(slow, default=0) for slow in tasks) < LONG, f"tasks of {tasks} ms"
