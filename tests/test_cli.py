@@ -25,7 +25,7 @@ COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "compare
 
 
 def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "chestlib.cli", *map(str, args)]
+    command = [sys.executable, "-m", "chestlib", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
 
 
