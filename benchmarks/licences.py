@@ -16,10 +16,10 @@ chestlib is under the [MIT licence](../LICENSE). It ships these weights:
 | file | learnt from | licence |
 | --- | --- | --- |
 | `chestlib/train/chest.safetensors` | drawn films of the phantom | MIT |
-| `chestlib/prediction/shipped/` | NIH's films, ChestX-Det10's boxes: [model cards](model-cards.md) | MIT; its trunk Apache-2.0 |
+| `chestlib/prediction/shipped/` | real films: [model cards](model-cards.md) | MIT; its trunk Apache-2.0 |
 
-What `requirements.lock` asks for, by what each package says of itself (`python benchmarks/licences.py`; those of other systems
-and Pythons are left out):
+What `requirements.lock` asks for, by what each package says of itself (`python benchmarks/licences.py`; those of
+other systems and Pythons are left out):
 
 | package | licence |
 | --- | --- |
