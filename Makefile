@@ -16,30 +16,22 @@ endif
 PYTEST := pytest -q -n 2 --dist loadfile --doctest-modules tests chestlib
 # Other data or another profile has other outputs: then the notebooks must run, but are not compared.
 NBVAL := $(if $(DATA)$(filter-out quick,$(PROFILE)),--nbval-lax,--nbval)
+# The one place that calls nbval; what could take its place is in docs/nbval.md.
+NOTEBOOKS := pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb
 
 # What differs from the last commit, file by file; nothing where there is no git.
 TREE := { git status --porcelain && git diff HEAD | sha256sum; } 2>/dev/null || true
 
-.PHONY: help env report test coverage faults mutants test-floor test-latest docs lint lint-js notebooks figures lock clean
+.PHONY: help env report test coverage faults mutants test-floor test-latest test-wheel docs lint lint-js notebooks figures lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 env: .venv/.ready ## .venv from requirements.lock
 
-.venv/.ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' \
-	  || { echo "$(PYTHON): Python 3.10 to 3.13 is needed; name another with make PYTHON=python3.12"; exit 2; }
+.venv/.ready: requirements.lock pyproject.toml install.py
 	@rm -f $@
-	if command -v uv >/dev/null; then \
-	  [ -x $(BIN)/python ] || uv venv -q --python "$$(command -v $(PYTHON))" .venv; \
-	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock; \
-	  uv pip install -q --python $(BIN)/python --no-deps -e .; \
-	else \
-	  [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
-	fi
+	$(PYTHON) install.py
 	@touch $@
 
 report: env ## report/index.html from the executed notebooks
@@ -48,7 +40,7 @@ report: env ## report/index.html from the executed notebooks
 test: env lint ## lint, pytest, the notebooks by nbval; no tracked file may change on the way
 	@{ $(TREE); } > .venv/.tree
 	$(BIN)/$(PYTEST)
-	$(BIN)/pytest -q $(NBVAL) --nbval-current-env --nbval-cell-timeout=1800 notebooks/[0-9]*.ipynb notebooks/solutions/*.ipynb
+	$(BIN)/$(NOTEBOOKS)
 	@{ $(TREE); } | diff .venv/.tree - || { echo "The tests have changed the tree"; exit 1; }
 
 coverage: env ## pytest with the share of chestlib that it runs, branches included
@@ -56,6 +48,9 @@ coverage: env ## pytest with the share of chestlib that it runs, branches includ
 
 faults: env ## the long fault campaigns: kills, broken inputs, full disks
 	$(BIN)/pytest -q -m campaign tests/faults
+
+test-wheel: env ## the built wheel in an empty environment for each extra; needs uv and PyPI
+	$(BIN)/pytest -q -m campaign tests/test_wheel.py
 
 mutants: env ## wrong versions made on purpose: which of them do the tests notice?
 	$(BIN)/python tests/mutants/mutants.py $(FAMILY)
@@ -65,12 +60,12 @@ test-floor test-latest: export PYENV_VERSION = $(shell pyenv versions --bare 2>/
 
 test-floor: ## pytest on Python 3.10 with the lowest versions allowed; needs uv
 	uv venv -q --clear --python 3.10 .venv-floor
-	uv pip install -q --python .venv-floor/bin/python --resolution lowest-direct -e '.[test]'
+	uv pip install -q --python .venv-floor/bin/python --resolution lowest-direct -e '.[course,dask,postgres]' --group dev
 	.venv-floor/bin/$(PYTEST)
 
 test-latest: ## pytest on Python 3.13 with the newest versions; needs uv
 	uv venv -q --clear --python 3.13 .venv-latest
-	uv pip install -q --python .venv-latest/bin/python --upgrade -e '.[test]'
+	uv pip install -q --python .venv-latest/bin/python --upgrade -e '.[course,dask,postgres]' --group dev
 	.venv-latest/bin/$(PYTEST)
 
 docs: env ## docs/api/, the reference, from the docstrings
@@ -98,7 +93,7 @@ figures: env ## the pictures of the README
 	$(BIN)/python benchmarks/screenshots.py
 
 lock: ## requirements.lock anew, for all supported Pythons
-	uv pip compile -q --universal --generate-hashes --upgrade --python-version 3.10 --extra test pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --upgrade --python-version 3.10 --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean: ## what was generated
 	rm -rf report runs artifacts data/phantom-* data/cache tests/viewer/node_modules

@@ -24,7 +24,7 @@ TOLERANCE = {"pycocotools": 1e-6, "supervision": 1e-6, "fiftyone": 1e-3}
 
 
 def chestlib(images: Path, truth: Path, results: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "chestlib.cli", "evaluate", truth, results, "--json"]
+    command = [sys.executable, "-m", "chestlib", "evaluate", truth, results, "--json"]
     scores = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["coco"]
     document, said = json.loads(truth.read_text()), len(json.loads(results.read_text()))
     size = {"images": len(document["images"]), "boxes": len(document["annotations"]), "detections": said}

@@ -37,7 +37,7 @@ HERE = Path(chestlib.__file__).parents[1]
 def command(checkout: Path, chosen: argparse.Namespace, out: Path) -> tuple[float, float]:
     """Seconds, and processor seconds, of the command with pictures, in a program of its own."""
     runs = ["--classifier", chosen.classifier, "--detector", chosen.detector]
-    called = [sys.executable, "-m", "chestlib.cli", "predict", chosen.films, *runs, "--out", out, "--overlays"]
+    called = [sys.executable, "-m", "chestlib", "predict", chosen.films, *runs, "--out", out, "--overlays"]
     begin, used = time.perf_counter(), _used()
     # Python looks for the package in the folder that it is started in.
     subprocess.run(called, check=True, capture_output=True, cwd=checkout)

@@ -3,6 +3,7 @@
 `chestlib.predict(images)` says what is on films; all else is in the packages below.
 """
 
+import logging
 import os
 from importlib import import_module
 from typing import Any
@@ -13,6 +14,9 @@ __version__ = "0.2.0.dev0"
 # 300,000, threads on a core that somebody else needs, too, burn many times what they compute.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
+# Lightning counts operations, and torch says at its import that Triton is not there: so it shall be without a GPU.
+logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:

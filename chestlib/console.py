@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
-from chestlib.errors import ChestlibError, Interrupted
+from chestlib.errors import ChestlibError, Interrupted, missing
 from chestlib.files import first_process
 
 Progress = Callable[..., None]
@@ -82,6 +82,11 @@ def _status(command: Callable[[], object]) -> Any:
         return 130
     except ChestlibError as error:
         complain(error)
+        return 2
+    except ImportError as error:
+        if not (told := missing(error)):
+            raise
+        complain(told)
         return 2
     except UnicodeEncodeError as error:
         complain(f"{error.object!a}: no file name in this locale's {error.encoding}; set PYTHONUTF8=1")

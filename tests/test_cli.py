@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from dicoms import dicom
 from nbformat import v4
 from PIL import Image
 from typer.testing import CliRunner
@@ -25,7 +27,7 @@ COMMANDS = ["phantom", "fetch", "check", "convert", "tune", "evaluate", "compare
 
 
 def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "chestlib.cli", *map(str, args)]
+    command = [sys.executable, "-m", "chestlib", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
 
 
@@ -204,3 +206,39 @@ def test_env_tells_what_the_caches_take(tmp_path: Path, monkeypatch: pytest.Monk
     broken, old = (line for line in lines if " cache " in line[:14])
     assert broken.startswith("[FAIL] cache") and broken.endswith("remove the folder")
     assert "0.0 of 50 GB); 1 files of version 0.1.0, 0.1 GB, no longer read; delete" in old
+
+
+CORE = """
+import sys
+from chestlib.errors import EXTRAS
+sys.modules |= dict.fromkeys(name for names in EXTRAS.values() for name in names)  # None: not installed
+from chestlib.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "lacks"),
+    [
+        (["predict", "film.png"], None),
+        (["predict", "film.dcm"], "dicom"),
+        (["predict", "film.png", "--out", "out", "--overlays"], "course"),
+        (["view", "."], "course"),
+        (["report"], "course"),
+        (["env"], "course"),
+    ],
+)
+def test_without_extras_the_core_works_and_the_rest_names_its_extra(tmp_path, args, lacks):
+    """Every module of every extra is made to look as if it were not installed."""
+    pixels = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray((pixels // 16).astype(np.uint8)).save(tmp_path / "film.png")
+    dicom(tmp_path / "film.dcm", pixels, bits=12)
+    done = subprocess.run([sys.executable, "-c", CORE, *args], cwd=tmp_path, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    if lacks:
+        assert done.returncode == 2 and f'pip install "chestlib[{lacks}]"' in done.stderr.replace("\n", " "), (
+            done.stderr
+        )
+        assert not (tmp_path / "out").exists()
+    else:
+        assert done.returncode == 0 and "film.png:" in done.stdout, done.stderr

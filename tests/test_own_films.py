@@ -23,7 +23,7 @@ def commands() -> list[list[str]]:
 
 def run(place: Path, *args: str) -> subprocess.CompletedProcess:
     done = subprocess.run(
-        [sys.executable, "-m", "chestlib.cli", *args], cwd=place, capture_output=True, text=True, timeout=900
+        [sys.executable, "-m", "chestlib", *args], cwd=place, capture_output=True, text=True, timeout=900
     )
     assert "Traceback" not in done.stderr
     return done

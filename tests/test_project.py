@@ -6,8 +6,9 @@ import ast
 import json
 import re
 import runpy
+import sys
 from collections.abc import Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,23 @@ from nbconvert.exporters import ScriptExporter
 from typer.main import get_command
 
 from chestlib import cli, course
+from chestlib.errors import EXTRAS as TABLE
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 TOP = Path(__file__).parents[1]
-REQUIRED = [requirement.split(";")[0].strip() for requirement in metadata.requires("chestlib")]
+PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
+GROUPS = [r for group in PROJECT["dependency-groups"].values() for r in group if isinstance(r, str)]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+REQUIRED = [
+    requirement
+    for part in (PROJECT["project"]["dependencies"], *EXTRAS.values(), GROUPS)
+    for requirement in part
+    if not requirement.startswith("chestlib[")
+]
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 
 CHESTLIB = TOP / "chestlib"
@@ -44,9 +59,9 @@ def room(path: Path) -> str:
 
 
 def test_imports_go_one_way() -> None:
-    assert {p.stem for p in CHESTLIB.glob("*.py")} | set(PACKAGES) == {*ORDER, "__init__"}
+    assert {p.stem for p in CHESTLIB.glob("*.py")} | set(PACKAGES) == {*ORDER, "__init__", "__main__"}
     for path in CHESTLIB.rglob("*.py"):
-        if room(path) != "__init__":
+        if room(path) not in ("__init__", "__main__"):
             rooms = {module.split(".")[0] or name for module, name in imports(path.read_text())}
             above = rooms - {room(path), "__version__"} - set(ORDER[: ORDER.index(room(path))])
             assert not above, f"{path.relative_to(TOP)} imports {above}, which stands above it"
@@ -95,10 +110,49 @@ def _names(requirements: list[str]) -> dict[str, str]:
 def test_conda_and_pip_ask_for_the_same() -> None:
     *conda, pip = yaml.safe_load((TOP / "environment.yml").read_text())["dependencies"]
     theirs = [r.replace("pytorch>=", "torch>=") for r in conda + pip["pip"] if r not in ("pip", "-e .")]
-    assert set(theirs[0].removeprefix("python").split(",")) == set(
-        metadata.metadata("chestlib")["Requires-Python"].split(",")
-    )
+    assert set(theirs[0].removeprefix("python").split(",")) == set(PROJECT["project"]["requires-python"].split(","))
     assert _names(theirs[1:]) == _names(REQUIRED)
+
+
+CALLED = {
+    "beautifulsoup4": "bs4", "ipywidgets": "ipywidgets", "opencv-python-headless": "cv2", "pillow": "PIL",
+    "psycopg2-binary": "psycopg2", "pyyaml": "yaml", "scikit-learn": "sklearn",
+}  # fmt: skip
+# They come with one that is asked for: jupyterlab, optuna.
+BESIDE = {"IPython", "jupyter_client", "markupsafe", "matplotlib_inline", "nbformat", "traitlets", "sqlalchemy"}
+
+
+def test_every_import_belongs_to_the_core_or_to_an_extra() -> None:
+    """The table from which a missing extra is told says what pyproject.toml says, and no import is in neither."""
+    names = {part: {CALLED.get(n, n) for n in _names(asked)} for part, asked in EXTRAS.items()}
+    for extra, modules in TABLE.items():
+        assert {*modules} - BESIDE <= names[extra], extra
+    core = {CALLED.get(n, n) for n in _names(PROJECT["project"]["dependencies"])}
+    found = set()
+    for path in CHESTLIB.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                found |= {(node.module or "").split(".")[0]}
+            elif isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+    left = found - sys.stdlib_module_names - {"chestlib"} - core - {n for names in TABLE.values() for n in names}
+    assert left == set()
+
+
+def test_the_set_up_leaves_out_what_only_a_gpu_loads(tmp_path: Path) -> None:
+    """Without a driver torch's GPU libraries go, its own requirements stay, and every hash with them."""
+    tool = runpy.run_path(str(TOP / "install.py"))
+    lock = (TOP / "requirements.lock").read_text()
+    all_of, without = tool["blocks"](lock, lambda _: True), tool["blocks"](lock, lambda n: n not in tool["IDLE"])
+    assert all_of == lock[lock.index("aiohappyeyeballs") :]
+    assert "\ntriton==" in all_of and "\ntriton==" not in without and "\nsympy==" in without
+    bare = tool["bare"](tool["blocks"](lock, tool["TORCH"].__contains__))
+    assert re.findall(r"^(\w+)==\S+", bare, re.M)[0] == "torch" and "--hash" not in bare and "\\" not in bare
+    has_gpu = tool["has_gpu"]
+    assert has_gpu("win32", str(tmp_path)) and has_gpu("darwin", str(tmp_path)) and not has_gpu("linux", str(tmp_path))
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nvidiactl").touch()
+    assert has_gpu("linux", str(tmp_path))
 
 
 def test_the_lock_holds_every_requirement_with_hashes_and_no_address() -> None:

@@ -18,7 +18,7 @@ from chestlib.data.folder import DataFolder, open_data
 from chestlib.data.formats.official import read_annotations
 from chestlib.data.formats.recognise import PARTS, PHANTOM, UNFINISHED
 from chestlib.data.patients import NIH_FOLDER, PATIENTS, match_nih, write_patients
-from chestlib.errors import ChestlibError
+from chestlib.errors import ChestlibError, missing
 from chestlib.files import link_or_copy, walk
 from chestlib.files import sha256 as digest_of
 
@@ -26,6 +26,9 @@ KAGGLE_DATASET = "ztamnaja/chestxdet10dataset"
 REPOSITORY = "https://raw.githubusercontent.com/Deepwise-AILab/ChestX-Det10-Dataset"
 ARCHIVES = ("https://resource.deepwise.com/xraychallenge", "http://resource.deepwise.com/xraychallenge")
 """From the README of that repository; it says http, which has been seen dead while https worked."""
+
+MOUNTS = (Path("/kaggle/input/chestxdet10dataset"), Path("/kaggle/input/datasets") / KAGGLE_DATASET)
+"""Where a Kaggle notebook to which the data set was added shows it, read-only, in the old way and in the new one."""
 
 NAMES_COMMIT = "c535e9a32995e6d6a44dea810501190b18ed264d"
 NIH_COMMIT = "117ba79bd829fbf2a703860e386b6ffdbd956240"
@@ -147,9 +150,8 @@ def _from_archive(
 
 def _from_kaggle(folder: Path, wanted: set[str], kaggle: Callable[[str], str] | None) -> None:
     if kaggle is None:
-        import kagglehub
-
-        kaggle = kagglehub.dataset_download
+        mounted = next((place for place in MOUNTS if place.is_dir()), None)
+        kaggle = _kagglehub if mounted is None else lambda _: str(mounted)
     try:
         cache = Path(kaggle(KAGGLE_DATASET))
     except Exception as error:  # kagglehub has no common error
@@ -157,6 +159,14 @@ def _from_kaggle(folder: Path, wanted: set[str], kaggle: Callable[[str], str] | 
         raise ChestlibError(f"kaggle.com/datasets/{KAGGLE_DATASET}: {reason}; or take --source official") from None
     paths = [path for path in walk(cache) if folder.name in path.relative_to(cache).parts and not path.is_symlink()]
     _take(paths, wanted, folder, link_or_copy, KAGGLE_DATASET)
+
+
+def _kagglehub(handle: str) -> str:
+    try:
+        from kagglehub import dataset_download
+    except ImportError as error:
+        raise ChestlibError(f"{missing(error) or error}") from None
+    return str(dataset_download(handle))
 
 
 def _take(paths: list[Path], wanted: set[str], folder: Path, move: Callable[[Path, Path], None], source: str) -> None:

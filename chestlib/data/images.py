@@ -21,7 +21,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from chestlib.data.extent import Extent
 from chestlib.data.raw import contents as contents
 from chestlib.data.raw import unit as unit
-from chestlib.errors import ChestlibError
+from chestlib.errors import ChestlibError, missing
 from chestlib.files import IMAGE_SUFFIXES, MAX_PIXELS, refuse_bomb, walking
 
 # Bombs are refused here, by MAX_PIXELS; Pillow's warning would only be a second line.
@@ -52,7 +52,10 @@ OTHER_SUFFIXES = {
 
 def decoder() -> str:
     """Name all that the values of :func:`square` after :func:`decode` depend on, beside the file."""
-    dicom = metadata.version("pydicom")  # not imported: few files are DICOM
+    try:
+        dicom = metadata.version("pydicom")  # not imported: few files are DICOM
+    except metadata.PackageNotFoundError:
+        dicom = "none"
     return f"{DECODING}, pillow {PIL.__version__}, opencv {cv2.__version__}, pydicom {dicom}"
 
 
@@ -102,10 +105,20 @@ def _bare_dicom(head: bytes) -> bool:
     return second + 4 <= len(head) and first[0] in (2, 8) and then[0] in (2, 8) and first < then
 
 
+@contextmanager
+def _needing_extra(path: Path) -> Iterator[None]:
+    """Tell of a film whose reader is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise ChestlibError(f"{path}: DICOM; {missing(error) or error}") from None
+
+
 def decode(data: bytes, path: Path) -> np.ndarray:
     """Decode the bytes of the file `path`; result and errors as in :func:`read`."""
     if kind(data[:HEAD]) == "dicom":
-        from chestlib.data import dicom
+        with _needing_extra(path):
+            from chestlib.data import dicom
 
         return dicom.read(path, data)
     with _opened(path, io.BytesIO(data)) as image:
@@ -202,7 +215,8 @@ def size(path: Path) -> tuple[int, int]:
     """Give (width, height) in pixels of what :func:`read` gives, from the header alone; errors as there."""
     path = Path(path)
     if kind(contents(path, HEAD)) == "dicom":
-        from chestlib.data import dicom
+        with _needing_extra(path):
+            from chestlib.data import dicom
 
         return dicom.size(path)
     with _opened(path, path) as image, open(path, "rb") as file:

@@ -16,7 +16,7 @@ from chestlib.files import write_atomically
 from chestlib.findings import looks
 from chestlib.prediction.ahead import ahead
 from chestlib.prediction.answers import Prediction, picture, read_answers
-from chestlib.viewer import drawn
+from chestlib.viewer import drawn  # the one here that needs more than the core
 
 SIDE = 1024
 """Longer side of an overlay at most, pixels."""

@@ -14,7 +14,6 @@ from chestlib.data import images
 from chestlib.prediction.ahead import ahead
 from chestlib.prediction.answers import Prediction, opened
 from chestlib.prediction.model import Predictor
-from chestlib.prediction.overlays import draw_missing
 from chestlib.prediction.spread import spread
 
 
@@ -65,6 +64,9 @@ def predict(
         If nothing is found, or `out` holds predictions of other models or is being written,
         or the cluster is not there.
     """
+    if overlays:
+        from chestlib.prediction.overlays import draw_missing  # before hours of work: it needs the extra `course`
+
     films = list(dict.fromkeys(os.fspath(path) for path in images.find(paths)))
     errors: list[str] = []
     doubts: list[str] = []

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
-from lightning.pytorch import LightningModule
+from torch import nn
 
 from chestlib.errors import ChestlibError
 from chestlib.settings import ClassifierSettings, DetectorSettings
@@ -75,7 +75,7 @@ def _require_numbers(path: Path, weights: dict[str, torch.Tensor]) -> None:
         raise ChestlibError(f"{path}: has weights that are no numbers; remove it and train again")
 
 
-def load_weights(module: LightningModule, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path) -> None:
     """Give `module` the weights of best.safetensors, and set it to evaluation mode."""
     try:
         module.load_state_dict(read_weights(path))

@@ -7,16 +7,30 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
 from torch import nn
 
 from chestlib import devices
 from chestlib.errors import ChestlibError
 from chestlib.settings import FitSettings
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule
+else:
+    try:
+        from lightning.pytorch import LightningModule
+    except ModuleNotFoundError:  # without the extra `train`: a network that predicts, and is not trained
+
+        class LightningModule(nn.Module):
+            """What prediction asks of Lightning's."""
+
+            @property
+            def device(self) -> torch.device:
+                """Where the weights are."""
+                return next(self.parameters()).device
 
 
 def warmup_cosine(step: int, total: int, warmup: float) -> float:

@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -276,6 +277,30 @@ def test_kaggle(mirror, tmp_path):
 
     with pytest.raises(ChestlibError, match=r"chestxdet10dataset: 403 no such thing; or take --source official"):
         fetch(tmp_path / "other", kaggle=refuse, **mirror)
+
+
+@pytest.mark.parametrize("place", ["chestxdet10dataset", "datasets/ztamnaja/chestxdet10dataset"])
+@pytest.mark.parametrize("inner", ["", "chestx-det10"])
+def test_what_a_kaggle_notebook_mounts_is_taken(mirror, tmp_path, monkeypatch, place, inner):
+    """Read-only, under either name, whatever folders are between: nothing is downloaded and nothing written there."""
+    mount = tmp_path / "input" / place
+    for i in range(6):
+        path = mount / inner / ("train_data" if i < 3 else "test_data") / f"{i:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(i))
+        path.chmod(0o444)
+    folders = [mount, *(path for path in mount.rglob("*") if path.is_dir())]
+    before = sorted(mount.rglob("*"))
+    for folder in folders:
+        folder.chmod(0o555)
+    package = import_module("chestlib.data.fetch")  # the name in the face is the function
+    relative = [path.relative_to("/kaggle/input") for path in package.MOUNTS]
+    monkeypatch.setattr(package, "MOUNTS", [tmp_path / "input" / path for path in relative])
+    data = fetch(tmp_path / "out", **mirror)
+    assert [r.path.read_bytes() for r in data.records] == [png(i) for i in range(6)]
+    assert sorted(mount.rglob("*")) == before
+    for folder in folders:
+        folder.chmod(0o755)
 
 
 def test_other_data_is_not_overwritten(mirror, tmp_path):

@@ -209,6 +209,13 @@ MEASURING: Group = {
 }  # fmt: skip
 
 COMMAND_LINE: Group = {
+    "tests/test_cli.py": [
+        ("a missing extra is a traceback", "chestlib/console.py", "if not (told := missing(error)):", "if True:"),
+        ("a network predicts by Lightning alone", "chestlib/train/module.py", "except ModuleNotFoundError:", "except OSError:"),
+    ],
+    "tests/data/test_fetch.py": [
+        ("Kaggle's mount is not seen", "chestlib/data/fetch.py", "if place.is_dir()), None)", "if place.is_file()), None)"),
+    ],
     "tests/metrics/test_export.py": [
         ("results name places, not the truth's ids", EXPORT, "{record.file_name: record.id for record in truth}",
          "{record.file_name: i for i, record in enumerate(truth, start=1)}"),

@@ -333,7 +333,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(runs: tuple[Run, Run], 
         for i in range(20):
             os.link(path, films / f"{i}-{path.name}")
     options = ["--classifier", runs[0].path, "--detector", runs[1].path, "--out", tmp_path / "out"]
-    command = [sys.executable, "-m", "chestlib.cli", "predict", films, *options]
+    command = [sys.executable, "-m", "chestlib", "predict", films, *options]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     written = tmp_path / "out" / "predictions.jsonl"
     while not (written.exists() and written.stat().st_size):

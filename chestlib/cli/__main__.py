@@ -1,5 +1,0 @@
-"""`python -m chestlib.cli`."""
-
-from chestlib.cli import main
-
-main()
