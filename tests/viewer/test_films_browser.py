@@ -16,7 +16,7 @@ from chestlib.viewer import BoxViewer, Embed, read_tags, static
 
 ONLY = "this viewer reads version 1, so it is not shown."
 LONG = 50
-"""ms of the processor for all tasks from one scroll to the next: other programs do not count, by the clock they would."""
+"""ms of the processor for all tasks of one scroll: other programs do not count, by the clock they would."""
 
 
 @pytest.fixture(scope="module")
