@@ -144,8 +144,6 @@ class BoxViewer(anywidget.AnyWidget):
             traits.setdefault("against", next(name for name in several if name != shown))
         titles = [image["name"] for image in content["images"]]
         films.require_known(films.checked(traits.get("tags", {})), titles)
-        if (place := films.place(traits.get("view", {}), titles)) is not None:
-            traits["index"] = place
         super().__init__(_study=content, **traits)
         self.selection = selection  # after index, whose change clears it
         # The first picture travels with the widget: a busy kernel answers no messages.
@@ -193,6 +191,12 @@ class BoxViewer(anywidget.AnyWidget):
             return films.checked(proposal["value"])
         except ChestlibError as error:
             raise t.TraitError(str(error)) from None
+
+    @t.observe("view")
+    def _to_its_film(self, change: dict[str, Any]) -> None:
+        place = films.place(change["new"], [image["name"] for image in self._study["images"]])
+        if place is not None:
+            self.index = place
 
     @t.observe("index")
     def _unselect(self, _: dict[str, Any]) -> None:

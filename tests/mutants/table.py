@@ -208,6 +208,19 @@ MEASURING: Group = {
     ],
 }  # fmt: skip
 
+FILMS: Group = {
+    "tests/viewer/test_viewer.py::test_tags_and_a_view_go_there_and_back": [
+        ("tags of another version are read", "chestlib/viewer/films.py", 'if found.get("version") != VERSION:', 'if False:'),
+        ("a page holds the tags of films it does not hold", "chestlib/viewer/static.py", "if name in here}", "if name}"),
+    ],
+    "tests/viewer/test_films_browser.py::test_films_are_tagged_filtered_kept_and_exported": [
+        ("the list forgets the tag chosen", f"{JS}/list.js", "if (tag && !study", "if (!tag && !study"),
+    ],
+    "tests/viewer/test_films_browser.py::test_a_link_brings_the_view_back": [
+        ("a view's place is exchanged", f"{JS}/restore.js", "view.place([x, y, x, y, 0])", "view.place([y, x, y, x, 0])"),
+    ],
+}  # fmt: skip
+
 COMMAND_LINE: Group = {
     "tests/test_cli.py": [
         ("a missing extra is a traceback", "chestlib/console.py", "if not (told := missing(error)):", "if True:"),
@@ -514,7 +527,7 @@ FUSION: Group = {
 }  # fmt: skip
 
 FAMILIES: dict[int, Group] = {
-    1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS | READING | MEASURING,
+    1: PREDICTION, 2: LEAKS, 3: LEARNING, 4: OLD_RUNS, 5: NOT_SQUARE, 6: SHOWING, 7: BOOTSTRAP, 8: CANVAS | READING | MEASURING | FILMS,
     9: COMMAND_LINE, 10: SEEDS, 11: RECIPE, 12: COURSE, 13: PAGES, 14: FUSION,
 }  # fmt: skip
 

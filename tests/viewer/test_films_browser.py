@@ -14,21 +14,9 @@ from test_viewer_browser import VIEW, example, keys, settle, show, text
 
 from chestlib.viewer import BoxViewer, Embed, read_tags, static
 
-LONG = 100
-"""ms of a task; on an idle machine there is none over 50, the least that a browser tells."""
-
-SCROLL = """async () => {
-    const rows = document.querySelector(".bv-rows"), tasks = [];
-    const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration)));
-    observer.observe({ type: "longtask" });
-    for (let i = 0; i < 60; i++) {
-        rows.scrollTop = i < 50 ? i * 7800 : 390000 + (i - 50) * 60;
-        if (i % 15 === 14) await new Promise((done) => setTimeout(done, 250));
-        await new Promise(requestAnimationFrame);
-    }
-    await new Promise((done) => setTimeout(done, 250));
-    return tasks;
-}"""
+ONLY = "this viewer reads version 1, so it is not shown."
+LONG = 50
+"""ms of the processor for all tasks of one scroll: other programs do not count, by the clock they would."""
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +94,7 @@ def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
     page.evaluate("(hash) => { location.hash = ''; location.hash = hash; }", link.partition("#")[2])
     expect(page.locator(".bv-zoom")).to_have_text(before[1])
     page.evaluate("location.hash = '#view=0.eyJ2'")
-    told = "The view is without a version; this viewer reads version 1, so it is not shown."
+    told = f"The view is without a version; {ONLY}"
     expect(page.locator(".bv-note")).to_have_text(told)
 
 
@@ -115,7 +103,7 @@ def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
     [
         (
             {"version": 2, "film": "two.png"},
-            "The view is of version 2; this viewer reads version 1, so it is not shown.",
+            f"The view is of version 2; {ONLY}",
         ),
         ({"version": 1, "film": "<b>gone</b>"}, "The view is of <b>gone</b>, which is not among the films here."),
         ({"version": 1, "film": "two.png", "zoom": {"scale": "x"}, "grey": 7, "settings": {"iou": 9}}, ""),
@@ -150,6 +138,19 @@ def test_ten_thousand_films_scroll_without_a_long_task(page: Page, tmp_path: Pat
     page.goto(path.as_uri())
     expect(page.locator(".bv-zoom")).to_contain_text("%", timeout=60_000)
     expect(page.locator("canvas.bv-thumb").nth(8)).to_be_attached()
-    tasks = [page.evaluate(SCROLL) for _ in range(3)]
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    costs = []
+    for i in range(40):
+        begun = spent()
+        page.evaluate("(top) => { document.querySelector('.bv-rows').scrollTop = top; }", i * 9900)
+        settle(page)
+        costs.append(spent() - begun)
+    print(f"ms a scroll: median {sorted(costs)[20]:.1f}, most {max(costs):.1f}")
     assert page.locator(".bv-item").count() < 40
-    assert min(max(slow, default=0) for slow in tasks) < LONG, f"tasks of {tasks} ms"
+    assert sorted(costs)[-3] < LONG, costs

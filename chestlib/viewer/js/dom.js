@@ -42,6 +42,13 @@ export function reveal(list, top, height) {
   list.scrollTop = clamp(list.scrollTop, top + height - list.clientHeight, top);
 }
 
+/** Put a menu below its anchor, whole within the viewer. @type {(menu: HTMLElement, anchor: Element) => void} */
+export function hang(menu, anchor) {
+  const { left, right } = (menu.parentElement ?? menu).getBoundingClientRect();
+  const wished = right - anchor.getBoundingClientRect().right - 90;
+  menu.style.right = `${clamp(wished, 8, Math.max(8, right - left - menu.offsetWidth - 8))}px`;
+}
+
 /** Tell a screen reader which row of a list is the current one. @type {(list: Element, row: Element | null) => void} */
 export function point(list, row) {
   if (row) list.setAttribute("aria-activedescendant", row.id);

@@ -1,6 +1,6 @@
 // The menu of tags and of the view that is to be kept.
 
-import { h } from "./dom.js";
+import { h, hang } from "./dom.js";
 import { hint } from "./keys.js";
 import { asTag, LONGEST } from "./tags.js";
 
@@ -76,8 +76,7 @@ export class FilmMenu {
     this.#says.textContent = "";
     this.toggled(this.open);
     if (!this.open) return;
-    const right = menu.parentElement?.getBoundingClientRect().right ?? 0;
-    menu.style.right = `${Math.max(8, right - this.anchor.getBoundingClientRect().right - 90)}px`;
+    hang(menu, this.anchor);
     this.#input.focus({ preventScroll: true });
   }
 

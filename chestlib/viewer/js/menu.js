@@ -1,6 +1,6 @@
 // The menu of the grey window: histogram, presets, level and width.
 
-import { h, pen, slider } from "./dom.js";
+import { h, hang, pen, slider } from "./dom.js";
 import { PRESETS } from "./grey.js";
 
 /** @import { GreyWindow } from "./grey.js" */
@@ -40,8 +40,7 @@ export class WindowMenu {
     this.toggled(this.open);
     if (!this.open) return;
     menu.querySelector("button")?.focus({ preventScroll: true });
-    const right = menu.parentElement?.getBoundingClientRect().right ?? 0;
-    menu.style.right = `${Math.max(8, right - this.anchor.getBoundingClientRect().right - 90)}px`;
+    hang(menu, this.anchor);
   }
 
   refresh() {
