@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import chromium, quiet_page, screenshot
+from browser import Lab, chromium, quiet_page, screenshot
 from playwright.sync_api import Browser, Page
 from test_canvas_browser import Canvas
 from test_reading_browser import drag, exported
@@ -272,3 +273,26 @@ def test_drawing_among_two_hundred_boxes_stays_within_a_frame(page: Page, tmp_pa
     page.mouse.up()
     print(f"{spent:.1f} ms of CPU a frame")
     assert spent < 1000 / 60
+
+
+def test_live_in_jupyterlab(browser: Browser, tmp_path: Path) -> None:
+    with Lab(tmp_path) as lab, quiet_page(browser, viewport={"width": 1400, "height": 900}) as page:
+        paths = json.dumps([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+        made = "from test_measure_browser import HEAT, viewer\nlive = viewer(heat=[HEAT] * 5, spacing=(0.5, 0.5))\nlive"
+        lab.write("live.ipynb", [f"import sys; sys.path[:0] = {paths}", made])
+        lab.open(page, "live.ipynb")
+        lab.run_all(page)
+        page.wait_for_function("document.querySelector('.bv-zoom')?.textContent", timeout=60_000)
+        page.locator(".bv-stage").focus()
+        keys(page, "c", "v", "u", "ArrowRight")  # not the notebook's keys
+        assert "mm" in said(page) and text(page, ".bv-beside .bv-top-left").startswith("00000001_001.png")
+        page.wait_for_function("document.querySelector('.bv-alone').textContent === ''")
+        red, _, blue, _ = np.moveaxis(Canvas(page, 0).pixels.astype(int), -1, 0)
+        assert (red - blue).max() > 90
+        for _ in range(50):
+            if lab.ask(page, "print(live.heat_opacity, live.index)") == "0.5 0":
+                break
+            page.wait_for_timeout(100)
+        else:
+            pytest.fail(lab.ask(page, "print(live.heat_opacity, live.index)"))
+        screenshot(page, "viewer-lab-measure")
