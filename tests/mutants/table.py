@@ -290,9 +290,13 @@ COURSE: Group = {
     "tests/course/test_quiz_browser.py::test_a_page_keeps_what_was_answered_until_it_is_begun_again": [
         ("a page forgets", f"{QUIZ_JS}/store.js", "    localStorage.setItem(KEPT + key, text);\n", ""),
     ],
-    "tests/course/test_recorded.py": [
+    "tests/course/test_recorded.py::test_a_recorded_figure_is_never_checked_against_itself": [
         ("a recorded figure is checked against itself", LESSON, "        if self._shown:\n", "        if False:\n"),
+    ],
+    "tests/course/test_recorded.py::test_whoever_checks_trains": [
         ("who checks is shown what was recorded", RECORDED, 'return os.environ.get(TRAIN, "") in ("", "0")', "return True"),
+    ],
+    "tests/course/test_recorded.py::test_an_archive_of_something_else_is_told_and_left_alone": [
         ("a recorded run of anything is shown", RECORDED, "if differing := differences(about, _described(lesson)):",
          "if (differing := differences(about, _described(lesson))) == 0:"),
     ],
