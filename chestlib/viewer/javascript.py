@@ -55,15 +55,16 @@ EXPORTS = "export { match, mount };\nexport default { render };\n"
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
-_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
-_INDENT = re.compile(r"^ +", re.MULTILINE)
+_COMMENT = re.compile(r"^ *//.*\n| +// .*$", re.MULTILINE)
+_INDENT = re.compile(r"^\s+", re.MULTILINE)
+_BREAK = re.compile(r"(?<=[,(\[{])\n|\n(?=[)\]}])")
 _TYPES = re.compile(r"/\*\*.*?\*/\s*", re.DOTALL)
 
 
 def join(files: Iterable[Path], exports: str) -> str:
     """Join modules into one, without imports, exports, types, comments and indents: a cell's output keeps a copy.
 
-    So no text of several lines, in `backticks`, may hold a line that looks like a comment (a test looks).
+    Lines within brackets are joined, too. So no text may go over several lines or hold ` // ` (a test looks).
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def join(files: Iterable[Path], exports: str) -> str:
     parts = []
     for file in files:
         text = file.read_text(encoding="utf-8")
-        for pattern in (_IMPORT, _EXPORT, _TYPES, _COMMENT, _INDENT):
+        for pattern in (_IMPORT, _EXPORT, _TYPES, _COMMENT, _INDENT, _BREAK):
             text = pattern.sub("", text)
         parts.append(text)
     return "\n".join([*parts, exports])

@@ -43,8 +43,9 @@ def test_names_are_unique_in_the_one_scope() -> None:
 
 
 def test_no_text_goes_over_lines() -> None:
-    """Comments and indents are taken out line by line."""
-    assert not [name for name, text in TEXTS.items() for line in text.splitlines() if line.count("`") % 2]
+    """Comments and indents are taken out line by line, and so are comments after code."""
+    lines = [(name, line, line.split(" // ")[0]) for name, text in TEXTS.items() for line in text.splitlines()]
+    assert not [name for name, line, code in lines if code.count("`") % 2 or (code != line and code.count('"') % 2)]
 
 
 def test_the_script_is_one_small_module() -> None:

@@ -13,19 +13,9 @@ import { Tags } from "./tags.js";
 /** @type {Finding} */
 const UNNAMED = { name: "no finding yet", colour: "#ffffff", line: "solid" };
 
-/** Traits of which the controls and the boxes are drawn anew. @type {(keyof Traits)[]} */
-export const FOLLOWED = [
-  "threshold",
-  "iou",
-  "hidden",
-  "selection",
-  "colour",
-  "layers",
-  "detector",
-  "against",
-  "tags",
-  "heat_opacity",
-];
+const FOLLOWING = "threshold iou hidden selection colour layers detector against tags heat_opacity";
+/** Traits of which the controls and the boxes are drawn anew. */
+export const FOLLOWED = /** @type {(keyof Traits)[]} */ (FOLLOWING.split(" "));
 
 /** The model, read: its images and findings, which boxes its settings let through, and how they match. */
 export class Study {
