@@ -48,7 +48,7 @@ def test_a_wheel_does_what_its_extra_says(wheel: Path, tmp_path: Path, extra: st
         assert not lacks or f'pip install "chestlib[{lacks}]"' in done.stderr, f"{args}: {done.stderr}"
         return done.stdout
 
-    chestlib("phantom", "data", "--train", 24, "--test", 8, "--size", 128)
+    chestlib("phantom", "data", "--train", 80, "--test", 16, "--size", 128)
     assert "0 errors" in chestlib("check", "data")
     chestlib("predict", "data/test_data", "--out", "out")
     assert "AP50" in chestlib("evaluate", "data", "out")
