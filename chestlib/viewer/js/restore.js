@@ -181,10 +181,10 @@ export function linked(hash) {
 /** As Python writes it. @param {unknown} value @returns {string} */
 export function inPython(value) {
   if (Array.isArray(value)) return `[${value.map(inPython).join(", ")}]`;
-  if (value && typeof value === "object")
-    return `{${Object.entries(value)
-      .map(([name, item]) => `${inPython(name)}: ${inPython(item)}`)
-      .join(", ")}}`;
+  if (value && typeof value === "object") {
+    const items = Object.entries(value).map(([name, item]) => `${inPython(name)}: ${inPython(item)}`);
+    return `{${items.join(", ")}}`;
+  }
   if (typeof value === "boolean") return value ? "True" : "False";
   return value === null ? "None" : JSON.stringify(value);
 }
