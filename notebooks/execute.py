@@ -37,10 +37,10 @@ LANGUAGE = {
 
 
 def smaller(picture: str) -> str:
-    """Reduce a base64 PNG to 256 colours, which is enough for grey images and a few hues, where that saves space."""
+    """Reduce a base64 PNG to 128 colours, which is enough for grey images and a few hues, where that saves space."""
     buffer = io.BytesIO()
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return min(picture, base64.b64encode(buffer.getvalue()).decode(), key=len)
 
 
