@@ -23,6 +23,9 @@ CGROUP = Path("/sys/fs/cgroup")
 PAYS = 1.1
 """Gain from which on a CPU computes in bfloat16: below, the grid of 8 bits is not worth it."""
 
+GAIN = "CHESTLIB_BF16_GAIN"
+"""Holds what was measured, so that the processes that one starts compute as it does; or what a user wants instead."""
+
 
 def native_bf16() -> bool:
     """Tell whether the device multiplies bfloat16 in hardware, on a CPU also whether it trains faster so."""
@@ -47,6 +50,8 @@ def bf16_gain() -> float | None:
     import torch
     from torch import nn
 
+    if known := os.environ.get(GAIN):
+        return float(known)
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -69,7 +74,9 @@ def bf16_gain() -> float | None:
                     loss = block(images).float().square().mean()
                 loss.backward()
                 times.append(time.perf_counter() - start)
-    return round(min(seconds[False]) / min(seconds[True]), 2)
+    gain = round(min(seconds[False]) / min(seconds[True]), 2)
+    os.environ[GAIN] = str(gain)
+    return gain
 
 
 def precision(name: str) -> str:

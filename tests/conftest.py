@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Each process would measure for itself, and beside others they may disagree: here all compute in float32.
+os.environ.setdefault("CHESTLIB_BF16_GAIN", "1")
+
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:

@@ -74,11 +74,14 @@ def test_a_processor_computes_in_what_it_was_measured_to_be_fast_in(
     assert devices.precision("auto") == expected
 
 
-def test_the_measurement_leaves_random_numbers_and_grad_mode_alone() -> None:
+def test_it_is_measured_once_for_all_processes_and_leaves_random_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(devices.GAIN, raising=False)
     before = torch.get_rng_state()
     with torch.inference_mode():  # as a prediction asks
         gain = devices.bf16_gain.__wrapped__()
-    assert gain is None or gain > 0
+    assert gain is None or (gain > 0 and os.environ[devices.GAIN] == str(gain))
+    monkeypatch.setenv(devices.GAIN, "7.5")  # as of the process that started this one
+    assert devices.bf16_gain.__wrapped__() == 7.5
     assert torch.equal(before, torch.get_rng_state())
 
 
