@@ -53,6 +53,23 @@ def _word(word: Any, name: str, what: str) -> str:
     return word
 
 
+def each(what: str, given: Any, names: Sequence[str]) -> list[Any]:
+    """Give every film its own of what is given by file name, None where there is none, or as a sequence of one a film.
+
+    Raises
+    ------
+    ChestlibError
+        If a name is of no film here, or the sequence has another length.
+    """
+    if not isinstance(given, Mapping):
+        if len(given) != len(names):
+            raise ChestlibError(f"{what}: expected one for each of {len(names)} images, got {len(given)}")
+        return list(given)
+    if unknown := [name for name in given if name not in set(names)]:
+        raise ChestlibError(f"{what}: {unknown[0]!r} is none of the images shown ({', '.join(names[:3])}, …)")
+    return [given.get(name) for name in names]
+
+
 def require_known(tags: Mapping[str, Any], names: Sequence[str]) -> None:
     """Refuse tags of other films altogether; some of others may be there, for a viewer may show a part of a folder.
 

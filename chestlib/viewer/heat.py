@@ -10,6 +10,7 @@ import numpy as np
 
 from chestlib.data import images
 from chestlib.errors import ChestlibError
+from chestlib.viewer.films import each
 from chestlib.viewer.pictures import Source, size
 
 SIDE = 256
@@ -34,14 +35,8 @@ def maps(heat: Any, names: Sequence[str], sources: Sequence[Source]) -> list[np.
     """
     if heat is None:
         return [None] * len(names)
-    if not isinstance(heat, Mapping):
-        given = list(heat) if isinstance(heat, Sequence) else [heat]  # an array: the map of one film
-        if len(given) != len(names):
-            raise ChestlibError(f"heat: expected one for each of {len(names)} images, got {len(given)}")
-        return [_checked(*item) for item in zip(given, names, sources, strict=True)]
-    if unknown := [name for name in heat if name not in set(names)]:
-        raise ChestlibError(f"heat: {unknown[0]!r} is none of the images shown ({', '.join(names[:3])}, …)")
-    return [_checked(heat.get(name), name, source) for name, source in zip(names, sources, strict=True)]
+    given = heat if isinstance(heat, Mapping | Sequence) else [heat]  # an array: the map of one film
+    return [_checked(*item) for item in zip(each("heat", given, names), names, sources, strict=True)]
 
 
 def _checked(given: Any, name: str, source: Source) -> np.ndarray | None:

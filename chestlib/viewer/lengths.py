@@ -9,6 +9,7 @@ from typing import Any
 
 from chestlib.data import Extent, extent_of, images
 from chestlib.errors import ChestlibError
+from chestlib.viewer.films import each
 from chestlib.viewer.pictures import Source, size
 
 
@@ -33,17 +34,11 @@ def given(spacing: Any, entries: Sequence[dict[str, Any]], sources: Sequence[Sou
     if spacing is None:
         return
     names = [entry["name"] for entry in entries]
-    if isinstance(spacing, Mapping):
-        if unknown := [name for name in spacing if name not in set(names)]:
-            raise ChestlibError(f"spacing: {unknown[0]!r} is none of the images shown ({', '.join(names[:3])}, …)")
-        pairs = [spacing.get(name) for name in names]
-    else:
+    if not isinstance(spacing, Mapping):
         pairs = list(spacing) if isinstance(spacing, Sequence) or hasattr(spacing, "shape") else [spacing]
         one = len(pairs) == 2 and not any(pair is None or hasattr(pair, "__len__") for pair in pairs)
-        pairs = [tuple(pairs)] * len(names) if one else pairs
-    if len(pairs) != len(names):
-        raise ChestlibError(f"spacing: expected one for each of {len(names)} images, got {len(pairs)}")
-    for entry, pair, source in zip(entries, pairs, sources, strict=True):
+        spacing = [tuple(pairs)] * len(names) if one else pairs
+    for entry, pair, source in zip(entries, each("spacing", spacing, names), sources, strict=True):
         if pair is None:
             continue
         try:
