@@ -7,7 +7,8 @@
 
 What is recorded was cut short, for the GPU was there for minutes: `laptop` with --set epochs=4 workers=4, `full` with
 --set epochs=3 weights=none learning_rate=5e-4 ema=.995 workers=4 and five anchor sizes, one a level from stride 4.
-Each run says itself which device, how long, and which settings it had.
+Each run says itself which device, how long, and which settings it had. Runs that were recorded before stay: of "full,
+four epochs", with the profile's eight anchor sizes, only the last line of the log is left.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     args = parser.parse_args()
     runs = {path.name: Run(path) for path in args.runs}
-    kept = {name: told(run) for name, run in runs.items()}
-    (FIGURES / "resnet50.json").write_text(json.dumps(kept, indent=1) + "\n")
+    file = FIGURES / "resnet50.json"
+    kept = json.loads(file.read_text()) | {name: told(run) for name, run in runs.items()}
+    file.write_text(json.dumps(kept, indent=1) + "\n")
     figures.use_style()
     figure, axes = plt.subplots(1, 2, figsize=(8, 3))
     for name, row in kept.items():
+        if "curves" not in row:
+            continue
         epochs = [epoch + 1 for epoch in row["curves"]["epoch"]]
         label = f"{name}: {row['settings']['image_size']} px, {row['device']}, {row['seconds'] / 60:.0f} min"
         axes[0].plot(epochs, row["curves"]["train_loss"], marker="o", label=label)
