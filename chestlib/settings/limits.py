@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from chestlib.devices import PRECISIONS
 from chestlib.errors import ChestlibError
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
+    "precision": PRECISIONS,
     "trunk": ("resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"),
     "weights": ("none", "chest", "imagenet", "coco"),
     "heads": ("exclusive", "independent"),

@@ -1,4 +1,4 @@
-"""The settings of both stages and of the study, and the two profiles: values of them that fit a machine."""
+"""The settings of both stages and of the study, and the profiles: values of them that fit a machine."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ class FitSettings:
     epochs, batch_size : int
     learning_rate, weight_decay : float
         Of AdamW; the rate warms up over `warmup` of all steps and then falls as a cosine.
+    clip : float
+        Gradients are shortened to this length.
     precision : str
-        Lightning's name. `auto`: bf16 where the device computes it natively, else 32-true.
+        Lightning's name; `auto`: what :func:`chestlib.devices.precision` finds best.
     ema : float
         Decay of the averaged weights a step; 0 switches averaging off.
     workers : int
@@ -121,6 +123,8 @@ class DetectorSettings(FitSettings):
     repeat_threshold : float
         Findings on a smaller share of the images are shown more often (repeat-factor sampling, LVIS,
         arXiv:1908.03195); 0 switches it off.
+    augment : float
+        In [0, 1]: scales every random change of the training images.
     findings : tuple of str
         What is found, in the order of the ids 1, 2, ...; a training takes it from its data.
     """

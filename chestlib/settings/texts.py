@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from chestlib.errors import ChestlibError
 from chestlib.files import plain
 from chestlib.settings.limits import problem
-from chestlib.settings.stages import FULL, QUICK
+from chestlib.settings.stages import PROFILES
 
 T = TypeVar("T")
 
@@ -85,15 +85,19 @@ def read_seed(text: object) -> int:
 
 
 def listing(title: str, *attributes: str) -> str:
-    """List, in Markdown, the settings that `--set` knows of these fields of a profile, with their defaults."""
+    """List, in Markdown, the settings that `--set` knows of these fields of a profile, with their values in each."""
     lines: dict[str, str] = {}
     for attribute in attributes:
-        full = vars(getattr(FULL, attribute))
-        for name, value in vars(getattr(QUICK, attribute)).items():
+        quick, *others = ((name, vars(getattr(profile, attribute))) for name, profile in PROFILES.items())
+        for name, value in quick[1].items():
             if name == OF_THE_DATA:
                 continue
-            other = "" if full[name] == value else f"; full: {full[name]}"
-            word = ",".join(map(str, value)) if isinstance(value, tuple) else value
-            lines.setdefault(name, f"- `{name}`: {word}{other}")
+            differing = "".join(f"; {of}: {_word(own[name])}" for of, own in others if own[name] != value)
+            lines.setdefault(name, f"- `{name}`: {_word(value)}{differing}")
     # An empty line after each: so they stay apart in every version of typer.
     return "\n\n".join([f"{title}:", *lines.values()])
+
+
+def _word(value: Any) -> str:
+    """Write a value as `--set` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
