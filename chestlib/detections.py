@@ -138,7 +138,3 @@ class Detections:
         except (OverflowError, TypeError, ValueError) as error:
             raise ChestlibError(f"a detection is not of the form finding, box, score: {error}") from None
         return cls(boxes, labels, scores, names)
-
-    def to_challenge(self) -> list[dict[str, list[float]]]:
-        """Write the challenge's form: a list of {finding: [x1, y1, x2, y2, score]}."""
-        return [{d["finding"]: [*d["box"], d["score"]]} for d in self.to_list()]

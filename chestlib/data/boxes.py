@@ -37,6 +37,14 @@ def four_in(box: Any) -> list[float] | None:
     return numbers if len(numbers) == 4 else None
 
 
+def corners_in(box: Any) -> Any:
+    """Turn x, y, width, height to xyxy; anything else is left for the reading to refuse."""
+    if numbers := four_in(box):
+        x, y, width, height = numbers
+        return [x, y, x + width, y + height]
+    return box
+
+
 def sound(box: Any, size: tuple[int, int] | None) -> tuple[list[float], str]:
     """Give an xyxy box as float32 holds it, clipped where rounding took it over the edge, and what is wrong with it."""
     numbers = four_in(box)

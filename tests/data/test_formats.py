@@ -17,7 +17,6 @@ from chestlib.data import Record, open_data, write_annotations
 from chestlib.data.annotations import Reading
 from chestlib.data.convert import FORMATS, convert
 from chestlib.data.folder import scan
-from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
 from chestlib.findings import FINDINGS
 
@@ -133,8 +132,7 @@ def test_challenge_form(source, tmp_path):
 
 
 def test_predictions_of_the_challenge_are_read_as_boxes(tmp_path):
-    found = Detections([[1, 2, 3, 4.25]], [9], [0.5]).to_challenge()
-    (tmp_path / "5.json").write_text(json.dumps([{"nodule": next(iter(found[0].values()))}]))
+    (tmp_path / "5.json").write_text(json.dumps([{"nodule": [1, 2, 3, 4.25, 0.5]}]))
     (tmp_path / "6.json").touch()
     (first, second) = open_data(tmp_path).test
     assert first.file_name == "5.png" and first.findings == ("Nodule",) and first.boxes.tolist() == [[1, 2, 3, 4.25]]

@@ -28,11 +28,15 @@ def coco(image_id, detections):
         yield {"image_id": image_id, "category_id": ID[d["finding"]], **box}
 
 
+def challenge(detections):
+    return [{d["finding"]: [*d["box"], d["score"]]} for d in detections.to_list()]
+
+
 def write(folder, form):
     """FOUND in one of the forms; the path to give to `read_predictions`."""
     path = folder / "found.json"
     if form == "object":
-        data = {name: d.to_challenge() for name, d in FOUND.items()}
+        data = {name: challenge(d) for name, d in FOUND.items()}
     elif form == "own":
         data = [{"file": f"chest/{n}", "width": 9, "detections": d.to_list(), "error": None} for n, d in FOUND.items()]
     elif form == "own folder":
@@ -44,7 +48,7 @@ def write(folder, form):
         data = [item for name, d in FOUND.items() for item in coco(int(name[:5]), d)]
     elif form == "challenge folder":
         for name, d in FOUND.items():
-            text = json.dumps([{k.lower(): v for k, v in pair.items()} for pair in d.to_challenge()])
+            text = json.dumps([{k.lower(): v for k, v in pair.items()} for pair in challenge(d)])
             (folder / name).with_suffix(".json").write_text(text if len(d) else "")
         return folder
     path.write_text(json.dumps(data))

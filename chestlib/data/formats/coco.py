@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chestlib.data.annotations import Parts, Reading, Record, images_in, number
-from chestlib.data.boxes import four_in, number_in, side_in
+from chestlib.data.boxes import corners_in, number_in, side_in
 from chestlib.data.places import local
 
 
@@ -42,7 +42,7 @@ def read(path: Path, document: Any, reading: Reading) -> list[Record]:
         elif _id(item["category_id"]) not in names:
             reading.error(path, None, f"annotation {i}: no category has the id {item['category_id']!r}")
         else:
-            images[_id(item["image_id"])][2].append((names[_id(item["category_id"])], _corners(item["bbox"])))
+            images[_id(item["image_id"])][2].append((names[_id(item["category_id"])], corners_in(item["bbox"])))
             if item.get("iscrowd") in (1, "1"):
                 reading.tell("{n} boxes marked iscrowd read as boxes")
     file_names = local([str(image["file_name"]) for _, image, _ in images.values()])
@@ -67,14 +67,6 @@ def _has(item: Any, *keys: str) -> bool:
 def _size(image: Any) -> tuple[int, int] | None:
     width, height = side_in(image.get("width")), side_in(image.get("height"))
     return (width, height) if width and height else None
-
-
-def _corners(box: Any) -> Any:
-    """Turn x, y, width, height to xyxy; anything else is left for the reading to refuse."""
-    if numbers := four_in(box):
-        x, y, width, height = numbers
-        return [x, y, x + width, y + height]
-    return box
 
 
 def write(parts: Parts, names: Sequence[str]) -> Iterator[tuple[str, str | Path]]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from chestlib.data import images
 from chestlib.data.annotations import Parts, Reading, Record
-from chestlib.data.boxes import four_in, leaves, number_in, side_in
+from chestlib.data.boxes import corners_in, leaves, number_in, side_in
 from chestlib.data.extent import Extent, extent_of
 from chestlib.data.places import local, part_of, same, suffixless
 from chestlib.errors import ChestlibError
@@ -188,7 +188,7 @@ def _rows(file: Path, reading: Reading) -> Iterator[Row]:
         findings = [name for name in map(str.strip, row.get("finding", "" if absent else alone).split("|")) if name]
         box: list[str | float] = [row.get(key, "") for key in ("x1", "y1", *ends)]
         yield Row(
-            row["image"], findings, (box if corners else _corners(box)) if any(box) and not absent else [],
+            row["image"], findings, (box if corners else corners_in(box)) if any(box) and not absent else [],
             (width, height) if width and height else None, row.get("reader", ""), row.get("patient", ""),
             int(visit) if (visit := row.get("visit", "")).isdecimal() else None, _extent(row, reading),
         )  # fmt: skip
@@ -204,14 +204,6 @@ def _extent(row: dict[str, str], reading: Reading) -> Extent | None:
     if not (found := extent_of((width, height), spacing)):
         reading.tell("{n} images have a size or pixel spacing that is no length: taken as unknown")
     return found
-
-
-def _corners(box: list[str | float]) -> list[str | float]:
-    """Turn x, y, width, height to xyxy; anything else is left for the reading to refuse."""
-    if numbers := four_in(box):
-        x, y, width, height = numbers
-        return [x, y, x + width, y + height]
-    return box
 
 
 def _say(film: Film, row: Row, boxed: bool, partial: bool) -> None:
