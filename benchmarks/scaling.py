@@ -116,7 +116,7 @@ def main() -> int:
         hours = (sum(total.values()) + tuning) / (peak * args.share) / 3600
         cells = "".join(f"{f'{hours * n:.1f} h ${hours * n * args.price:.0f}':>16}" for n in (1, 10, 100))
         print(f"{device:22}{cells}   {peak * args.share / flops['stage 2, 800 px']:.0f} images/s")
-    sides = (128, full.classifier.image_size, full.detector.image_size)
+    sides = sorted({full.tune.trial_size, full.classifier.image_size, full.detector.image_size})
     for n in (1, 10, 100):
         count = 3543 * n
         size, minutes = sum(side**2 for side in sides) * count / 1e9, len(sides) * count / decoding / 60
