@@ -240,7 +240,7 @@ def test_commands_that_pages_name_are_there() -> None:
     wrong, tried = [], 0
     for page, line in _commands():
         options = re.findall(r"(?<![\w-])--[a-z][\w-]*", line)
-        if found := re.match(r"(?:uv run |\S*bin/)?chestlib ([a-z]+)\b", line):
+        if found := re.match(r"(?:uv run (?:--no-sync )?|\S*bin/|\S*python -m )?chestlib ([a-z]+)\b", line):
             known = {o for p in getattr(commands.get(found[1]), "params", ()) for o in p.opts} | {"--help"}
             for part in commands[found[1]].commands.values() if hasattr(commands.get(found[1]), "commands") else ():
                 known |= {o for p in part.params for o in p.opts}
