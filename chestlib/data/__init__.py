@@ -13,10 +13,10 @@ from chestlib.data.formats.recognise import PHANTOM, UNFINISHED_PHANTOM
 from chestlib.data.identity import Identity, annotations_digest, digest, identify
 from chestlib.data.patients import PATIENTS, patient_groups, visit_of, write_patients
 from chestlib.data.splits import Split, TooSmall
-from chestlib.data.vocabulary import FINDINGS_FILE, findings_of, read_findings
+from chestlib.data.vocabulary import findings_of, read_findings
 
 __all__ = [
-    "FINDINGS_FILE", "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder",
+    "FORMATS", "PATIENTS", "PHANTOM", "UNFINISHED_PHANTOM", "CheckReport", "Conversion", "DataFolder",
     "Extent", "Identity", "Pixels", "Problem", "Reading", "Record", "Split", "TooSmall", "annotations_digest",
     "cache_usage", "cached_images", "check", "content_digests", "convert", "digest", "extent_of", "fetch",
     "findings_of", "identify", "images", "open_data", "patient_groups", "read_annotations", "read_findings", "splits",

@@ -29,7 +29,7 @@ from chestlib.metrics.fusion import FUSED, fuse, fuse_all
 from chestlib.metrics.gate import cascade, gating_curve, soft, sure_threshold
 from chestlib.metrics.intervals import bootstrap_intervals, mean_present
 from chestlib.metrics.localisation import finding_auroc, localisation_scores, pointing
-from chestlib.metrics.matching import CRITERIA, IOU, Criterion, Match, match, overlap
+from chestlib.metrics.matching import Criterion, Match, match, overlap
 from chestlib.metrics.measures import Measures
 from chestlib.metrics.predictions import Found, noted_thresholds, read_predictions
 from chestlib.metrics.presence import choose_thresholds, presence_scores
@@ -37,7 +37,7 @@ from chestlib.metrics.subgroups import grouped, read_groups, subgroup_scores
 from chestlib.metrics.tables import table
 
 __all__ = [
-    "CRITERIA", "FUSED", "IOU", "Alarm", "Calibration", "Criterion", "Found", "Match", "Measures", "Missed",
+    "FUSED", "Alarm", "Calibration", "Criterion", "Found", "Match", "Measures", "Missed",
     "OperatingPoint", "average_precision", "average_recall", "binary_intervals", "binary_scores",
     "bootstrap_intervals", "box_reliability", "box_scores", "calibrate", "cascade", "choose_thresholds", "coco_ranks",
     "coco_scores", "compare", "compare_binary", "compared", "confusion_counts", "confusion_matrix", "curves",
