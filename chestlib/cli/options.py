@@ -14,8 +14,9 @@ from chestlib import settings
 from chestlib.errors import ChestlibError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
-)
+    help="From a chest X-ray to findings and boxes: begin with `chestlib predict film.png`. **Not for clinical use.**",
+    no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+)  # fmt: skip
 
 Profile = Enum("Profile", {"quick": "quick", "laptop": "laptop", "full": "full"}, type=str)  # type: ignore[misc]
 Format = Enum("Format", {n: n for n in ("coco", "yolo", "challenge", "chestx-det10")}, type=str)  # type: ignore[misc]
@@ -27,7 +28,7 @@ DataDir = Annotated[Path, typer.Argument(metavar="DIR", help="Data folder (as `p
 DataDirs = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Data folder; several are one data set, split by patient.")
 ]
-RunDir = Annotated[Path, typer.Option("--run", help="Run folder.")]
+RunDir = Annotated[Path, typer.Option("--run", help="Folder that all of this run is written to.")]
 ProfileOption = Annotated[
     Profile, typer.Option(help="`quick`: minutes. `laptop`: ResNet-50, a CPU over night. `full`: a GPU.")
 ]

@@ -112,7 +112,7 @@ def _print(answers: Iterable[Prediction], threshold: float | None, thresholds: d
 def view(
     source: Annotated[Path, typer.Argument(help="A data folder, or the OUT of `chestlib predict`.")],
     predictions: Annotated[
-        Path | None, typer.Argument(help="Of the data's test part, as `evaluate` takes them.")
+        Path | None, typer.Argument(help="Predictions for the data's test part, as `evaluate` takes them.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("view.html"),
     first: Annotated[int, typer.Option(min=1, help="Films that the page holds, at most.")] = 100,
