@@ -129,7 +129,7 @@ class _Inside(Text):
 
     def draw(self, renderer: Any) -> None:
         where, frame, place = self.get_window_extent(renderer).padded(2), self.axes.bbox, self.get_transform()
-        if where.overlaps(frame):
+        if where.overlaps(frame.padded(where.height)):  # a box at the upper edge has its label above it
             x = max(min(0.0, frame.x1 - where.x1), frame.x0 - where.x0)
             self.set_transform(place + Affine2D().translate(x, min(0.0, frame.y1 - where.y1)))
         super().draw(renderer)
