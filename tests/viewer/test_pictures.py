@@ -27,7 +27,7 @@ def test_few_colours_are_still_those_of_the_ten_findings() -> None:
 
 
 def test_labels_do_not_lie_on_each_other_nor_beyond_the_picture() -> None:
-    crowd = [([200.0 + i, 100 + i, 216 + i, 110 + i], "Nodule", COLOUR["Nodule"], False) for i in range(9)]
+    crowd = [([230.0 + i, 100 + i, 240 + i, 110 + i], "Nodule", COLOUR["Nodule"], False) for i in range(9)]
     one, many = (np.asarray(drawn(np.zeros((256, 256)), crowd[:n], 256)) for n in (1, 9))
     wide = (one == colour_of("Nodule")).all(2)[86:99].any(0).sum()
     assert wide > 40, "the label is whole though its box stands at the right edge"
