@@ -22,7 +22,7 @@ import nbformat
 from PIL import Image
 
 from chestlib import course, report
-from chestlib.viewer import static
+from chestlib.viewer import pictures, static
 
 HERE = Path(__file__).parent
 
@@ -37,10 +37,9 @@ LANGUAGE = {
 
 
 def smaller(picture: str) -> str:
-    """Reduce a base64 PNG to 128 colours, which is enough for grey images and a few hues, where that saves space."""
+    """Give a base64 PNG few colours, enough for grey images and the findings' hues, where that saves space."""
     buffer = io.BytesIO()
-    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    pictures.few_colours(Image.open(io.BytesIO(base64.b64decode(picture)))).save(buffer, "PNG", optimize=True)
     return min(picture, base64.b64encode(buffer.getvalue()).decode(), key=len)
 
 
