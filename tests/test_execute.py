@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -23,50 +24,50 @@ def said(text: str, name: str = "stdout") -> nbformat.NotebookNode:
     return new_output("stream", name=name, text=text)
 
 
-CHANGED = {
-    "nothing": (0, ""),
-    "a value": (7, "+42"),
-    "a line": (2, "-two"),
-    "an error": (5, "+ZeroDivisionError"),
-    "an output is missing": (7, "+42"),
-}
-"""What another output was committed of: the cell's number and a line that is told."""
+CHANGED = {"nothing": 0, "value": 7, "line": 2, "error": 5, "missing": 7, "stream": 6}
+"""What another output was committed of, and the number of its cell."""
 
 
 def notebook(changed: str) -> nbformat.NotebookNode:
-    lines = said("two\n" if changed == "a line" else "one\n")
-    value = new_output("execute_result", {"text/plain": "41" if changed == "a value" else "42"}, execution_count=1)
-    name = "ValueError" if changed == "an error" else "ZeroDivisionError"
+    """A title, and cells of which one may have another output than it was committed with."""
+    value = new_output("execute_result", {"text/plain": "41" if changed == "value" else "42"}, execution_count=1)
+    name = "ValueError" if changed == "error" else "ZeroDivisionError"
     error = new_output("error", ename=name, evalue="division by zero", traceback=[])
     return new_notebook(
         cells=[
             new_markdown_cell("# A title"),
-            cell("print('on', end='')\nprint('e')", lines),
+            cell("print('on', end='')\nprint('e')", said("two\n" if changed == "line" else "one\n")),
             cell("import time\ntime.time_ns()", said("long ago\n"), tag="nbval-ignore-output"),
             cell("raise SystemExit('never run')", said("skipped\n"), tag="nbval-skip"),
             cell("1 / 0", error, tag="raises-exception"),
-            cell("print('1 of 2\\r2 of 2')", said("2 of 2\n")),
-            cell("6 * 7", *([] if changed == "an output is missing" else [value])),
+            cell("print('1 of 2\\r2 of 2')", said("2 of 2\n", "stderr" if changed == "stream" else "stdout")),
+            cell("6 * 7", *([] if changed == "missing" else [value])),
         ]
     )
 
 
-@pytest.mark.parametrize("changed", CHANGED)
 def test_outputs_are_judged_as_nbval_judges_them(
-    changed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "01_a.ipynb"
-    nbformat.write(notebook(changed), path)
-    before = path.read_bytes()
+    paths = [tmp_path / f"{changed}.ipynb" for changed in CHANGED]
+    for path in paths:
+        nbformat.write(notebook(path.stem), path)
+    before = [path.read_bytes() for path in paths]
     for name in ("CHESTLIB_DATA", "CHESTLIB_PROFILE"):  # which it leaves out for good
         monkeypatch.delenv(name, raising=False)
+    main = runpy.run_path(str(TOP / "notebooks" / "execute.py"))["main"]
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(TOP / "notebooks" / "execute.py"))["main"](["compare", str(path)])
+        main(["compare", str(paths[0])])
+    assert (ended.value.code, capsys.readouterr().out) == (0, "")
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", *map(str, paths)])
     told = capsys.readouterr().out
-    assert path.read_bytes() == before
-    number, line = CHANGED[changed]
-    assert ended.value.code == bool(number), told
-    assert told.startswith(f"01_a.ipynb: cell {number}: ") and line in told if number else not told
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
-    nbval = subprocess.run([*command, "--rootdir", tmp_path, path], cwd=tmp_path, capture_output=True, text=True)
-    assert nbval.returncode == bool(number), nbval.stdout
+    assert ended.value.code == 1 and "\n-41\n+42\n" in told and "\n-two\n+one\n" in told
+    assert before == [path.read_bytes() for path in paths], "nothing is written"
+    ours = {(name, int(number)) for name, number in re.findall(r"^(\w+)\.ipynb: cell (\d+): ", told, re.MULTILINE)}
+    assert ours == {(name, number) for name, number in CHANGED.items() if number}
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    nbval = subprocess.run([*command, "--rootdir", tmp_path, *paths], cwd=tmp_path, capture_output=True, text=True)
+    # It counts code cells from 0, and the first cell is text.
+    theirs = {(n, int(i) + 2) for n, i in re.findall(r"^FAILED (\w+)\.ipynb::Cell (\d+)", nbval.stdout, re.MULTILINE)}
+    assert ours == theirs, nbval.stdout
