@@ -22,12 +22,14 @@ from PIL import Image
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 READ, TOLD = "chestx-det10-part", "nih"
 NAMES = ("Atelectasis", "Effusion", "Mass", "Nodule", "Pneumothorax")
+OTHERS = ("Calcification", "Consolidation", "Emphysema", "Fibrosis", "Fracture")
+"""A head learns nothing of a finding that no film has, so a diseased film has one of each."""
 FILMS = range(24)
 """In each folder; every other one is diseased, and so in each group that is scored."""
 SMALL = {
     "image_size": 64, "trunk": "resnet10", "trunk_width": 8, "weights": "none", "frozen": 0, "fpn_channels": 8,
     "head_units": 16, "regions": 16, "proposals": 40, "batch_size": 8, "max_detections": 20, "epochs": 2,
-    "validate_every": 1,
+    "validate_every": 1, "precision": "32-true",
 }  # fmt: skip
 """What the settings of the detectors are here."""
 
@@ -36,7 +38,7 @@ def lay(root: Path) -> Path:
     """Both folders as the benchmark reads them: boxes of readers, and NIH's table with a box of each diseased film."""
     for part, own in (("train", FILMS[:18]), ("test", FILMS[18:])):
         records = [
-            {"file_name": f"{i}.png", "syms": [_finding(i)] * (i % 2), "boxes": [[8, 8, 40, 44]] * (i % 2)} for i in own
+            {"file_name": f"{i}.png", "syms": _findings(i), "boxes": [[8, 8, 40, 44]] * len(_findings(i))} for i in own
         ]
         _write(root / READ / f"{part}.json", json.dumps(records))
         twins = [record | {"file_name": f"{i:08d}_000.png"} for i, record in zip(own, records, strict=True)]
@@ -45,14 +47,14 @@ def lay(root: Path) -> Path:
     told = {f"{100 + i:08d}_000.png": i for i in FILMS}
     _draw(root / TOLD / "images", {name: 100 + i for name, i in told.items()})
     boxes: list[list[Any]] = [["Image Index", "Finding Label", "Bbox [x", "y", "w", "h]"]]
-    boxes += [[name, _finding(i), 200, 200, 400, 500] for name, i in told.items() if i % 2]
+    boxes += [[name, _findings(i)[0], 200, 200, 400, 500] for name, i in told.items() if i % 2]
     _table(root / TOLD / "BBox_List_2017.csv", boxes)
     for source, names in ((READ, [f"{i}.png" for i in FILMS]), (TOLD, list(told))):
         _table(root / source / "archives.csv", [["file_name", "archive"], *([name, "A"] for name in names)])
     head = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"
     rows = [head.split(",")]
     for name, i in ({f"{i:08d}_000.png": i for i in FILMS} | told).items():
-        label, age = _finding(i) if i % 2 else "No Finding", (30, 50, 70)[i // 2 % 3]
+        label, age = "|".join(_findings(i)) or "No Finding", (30, 50, 70)[i // 2 % 3]
         rows.append([name, label, 0, int(name[:8]), age, "MF"[i // 4 % 2], ("PA", "AP")[i // 2 % 2]])
     table = root / TOLD / "Data_Entry_2017_v2020.csv"
     _table(table, rows)
@@ -61,8 +63,8 @@ def lay(root: Path) -> Path:
     return root
 
 
-def _finding(i: int) -> str:
-    return NAMES[i // 2 % len(NAMES)]
+def _findings(i: int) -> list[str]:
+    return [NAMES[i // 2 % len(NAMES)], OTHERS[i // 2 % len(OTHERS)]] if i % 2 else []
 
 
 def _write(file: Path, text: str) -> None:
