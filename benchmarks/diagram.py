@@ -49,7 +49,7 @@ def pipeline(image: np.ndarray, record: Record) -> Figure:
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set(xlim=(0, 12), ylim=(0, 3.6))
     axis.axis("off")
-    for left, title, boxed in ((0.25, "chest X-ray", False), (9.45, "findings and boxes", True)):
+    for left, title, boxed in ((0.25, "chest X-ray (drawn)", False), (9.45, "findings and boxes", True)):
         panel = figure.add_axes((left / 12, 0.62 / 3.6, 2.3 / 12, 2.3 / 3.6))
         figures.xray(panel, image)
         if boxed:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import real_films
 import torch
 from real_films import READ, RUNS, TOLD, films, options, save
 from real_transfer import STARTS, detect, drawn, scores, split
@@ -151,11 +152,7 @@ class Trunk:
 
 def kept(name: str, count: int, make: Callable[[], np.ndarray]) -> np.ndarray:
     """Read an array of `count` films, or make it and keep it."""
-    file = HERE / f"{name.replace(' ', '-').replace(',', '')}-{count}.npy"
-    if not file.is_file():
-        HERE.mkdir(parents=True, exist_ok=True)
-        np.save(file, make())
-    return np.asarray(np.load(file))
+    return real_films.kept(HERE / f"{name.replace(' ', '-').replace(',', '')}-{count}.npy", make)
 
 
 def truth_of(records: Sequence[Record]) -> np.ndarray:

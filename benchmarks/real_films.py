@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from filelock import FileLock
 
 from chestlib.data import Record, open_data
-from chestlib.files import read_json, write_json
+from chestlib.files import read_json, write_atomically, write_json
 from chestlib.findings import FINDINGS
 
 TOP = Path(__file__).parents[1]
@@ -98,6 +101,15 @@ def films(root: Path) -> list[Film]:
 def official_test(root: Path) -> set[str]:
     """Name the patients of ChestX-Det10's official test part, whether their films are here or not."""
     return {record.patient for record in open_data(root / READ).test}
+
+
+def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Make an array, or find it made: whole or not at all, whenever this is stopped."""
+    if not file.is_file():
+        np.save(data := io.BytesIO(), make())
+        write_atomically(file, data.getvalue())
+        print(file.stem, flush=True)
+    return np.load(file)
 
 
 def save(section: str, value: Any) -> None:

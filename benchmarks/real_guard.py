@@ -18,14 +18,15 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from real_films import READ, RUNS, TOLD, Film, films, options, save
+from real_films import READ, RUNS, TOLD, Film, films, kept, options, save
 from real_foreign import kinds
 from real_recipe import features
 from real_spoilt import SIDE, SPOILS, TAUGHT, shrunk
@@ -35,7 +36,7 @@ from chestlib.data import cached_images
 from chestlib.errors import ChestlibError
 from chestlib.prediction import shipped
 from chestlib.settings import DetectorSettings
-from chestlib.train import Detector, linear
+from chestlib.train import Detector
 
 SETTINGS = DetectorSettings(image_size=SIDE, trunk="efficientnet_lite0", weights="imagenet", frozen=4)
 HERE = RUNS / "guard"
@@ -43,27 +44,14 @@ POSED, SPOILT = 4, 12
 """Every so-manieth film is shown in the other poses, and spoilt."""
 
 
-trunk = cache(lambda: Detector(SETTINGS).eval().model)
+trunk = cache(lambda precision: Detector(replace(SETTINGS, precision=precision)).eval())
 
 
-def see(squares: Sequence[np.ndarray], half: bool = True) -> np.ndarray:
+def see(squares: Sequence[np.ndarray], precision: str = "bf16-mixed") -> np.ndarray:
     """What the frozen trunk sees on squares (384, 384) uint8; (n, 944)."""
-    found = []
-    for i in range(0, len(squares), 4):
-        grey = torch.from_numpy(np.stack(squares[i : i + 4]))[:, None].float().div(255)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, half):
-            maps = trunk().backbone.body(trunk().transform(list(grey.expand(-1, 3, -1, -1)))[0].tensors)
-        found.append(linear.pooled([maps[level] for level in ("1", "2", "3")]).numpy())
-    return np.concatenate(found)
-
-
-def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """Make it, or find it made."""
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.save(file, make())
-        print(file.stem, flush=True)
-    return np.load(file)
+    films = [torch.from_numpy(square)[None].float().div(255) for square in squares]
+    parts = [films[i : i + 4] for i in range(0, len(films), 4)]
+    return np.concatenate([shipped.features(trunk(precision), part)[:, 0] for part in parts])
 
 
 def spoilt(name: str, squares: Any) -> np.ndarray:
@@ -156,7 +144,7 @@ def measure(root: Path, debian: Path, phantom: Path) -> dict[str, Any]:
     result["the same film"] = {}
     read = np.arange(0, sum(source == READ), 2)
     pairs = {
-        "float32 instead of bfloat16": (some, lambda: see([np.array(squares[i]) for i in some], half=False)),
+        "float32 instead of bfloat16": (some, lambda: see([np.array(squares[i]) for i in some], "32-true")),
         "512 px JPEG instead of 1024 px": (read, lambda: see([shrunk(seen[i]) for i in read])),
     }
     for number, (name, (films_of, make)) in enumerate(pairs.items()):

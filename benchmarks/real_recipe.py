@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from real_films import READ, RUNS, TOLD, Film
+from real_films import READ, RUNS, TOLD, Film, kept
 
 from chestlib import course
 from chestlib.data import Record
@@ -55,14 +55,13 @@ CACHE = RUNS / "cache"
 
 def features(seen: Sequence[Film]) -> np.ndarray:
     """What the frozen trunk sees on each film and on its mirror image; (films, 2, values) float32."""
-    file = RUNS / "features.npy"
-    if not file.is_file():
+
+    def look() -> np.ndarray:
         module = Detector(FIRST).eval()
         pictures = XrayDataset([film.record for film in seen], FIRST.image_size, CACHE, boxes=False)
-        found = [shipped.features(module, [pictures.image(i)]) for i in range(len(pictures))]
-        RUNS.mkdir(parents=True, exist_ok=True)
-        np.save(file, np.concatenate(found))
-    return np.load(file)
+        return np.concatenate([shipped.features(module, [pictures.image(i)]) for i in range(len(pictures))])
+
+    return kept(RUNS / "features.npy", look)
 
 
 def fit_heads(seen: Sequence[Film], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

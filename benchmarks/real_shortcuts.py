@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from real import auroc, draw_folds
-from real_films import READ, RUNS, TOLD, Film, films, options, save
+from real_films import READ, RUNS, TOLD, Film, films, kept, options, save
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -123,8 +123,8 @@ def learn(name: str, records: Sequence[Record], factors: np.ndarray) -> Run:
 
 def network(name: str, seen: Sequence[Film], truth: np.ndarray, factors: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """What networks say of each film that learnt `truth` of films of the other folds."""
-    file = RUNS / "archive" / f"{name}.npy"
-    if not file.is_file():
+
+    def asked() -> np.ndarray:
         told = [replace(f.record, boxes=[], labels=[], verdict=bool(t)) for f, t in zip(seen, truth, strict=True)]
         pictures, p = XrayDataset(told, TRAINING.image_size, RUNS / "cache", boxes=False), np.zeros(len(seen))
         for k in range(FOLDS):
@@ -134,8 +134,9 @@ def network(name: str, seen: Sequence[Film], truth: np.ndarray, factors: np.ndar
             load_weights(module, run.best)
             for rows in np.array_split(np.flatnonzero(fold == k), 8):
                 p[rows] = classifier.probabilities(module, torch.stack([pictures.image(i) for i in rows]))
-        np.save(file, p)
-    return np.load(file)
+        return p
+
+    return kept(RUNS / "archive" / f"{name}.npy", asked)
 
 
 def archive(seen: Sequence[Film], truth: np.ndarray, fold: np.ndarray, n: int) -> dict[str, Any]:

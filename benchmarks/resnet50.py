@@ -43,7 +43,7 @@ def told(run: Run) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("runs", type=Path, nargs="*", help="added to the record; none: it is drawn as it is")
     args = parser.parse_args()
     runs = {path.name: Run(path) for path in args.runs}
     file = FIGURES / "resnet50.json"
@@ -51,18 +51,16 @@ def main() -> None:
     file.write_text(json.dumps(kept, indent=1) + "\n")
     figures.use_style()
     figure, axes = plt.subplots(1, 2, figsize=(8, 3))
-    for name, row in kept.items():
-        if "curves" not in row:
-            continue
+    for marker, (name, row) in zip("osD^v", ((n, r) for n, r in kept.items() if "curves" in r), strict=False):
         epochs = [epoch + 1 for epoch in row["curves"]["epoch"]]
         label = f"{name}: {row['settings']['image_size']} px, {row['device']}, {row['seconds'] / 60:.0f} min"
-        axes[0].plot(epochs, row["curves"]["train_loss"], marker="o", label=label)
-        axes[1].plot(epochs, row["curves"]["val_AP50"], marker="o")
+        axes[0].plot(epochs, row["curves"]["train_loss"], marker=marker, label=label)
+        axes[1].plot(epochs, row["curves"]["val_AP50"], marker=marker)
     axes[0].set(title="Loss in training", xlabel="epoch")
     axes[1].set(title="AP50 on validation", xlabel="epoch", ylim=(0, None))
     for axis in axes:
         axis.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].legend(fontsize=7, loc="lower left")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     figure.suptitle("ResNet-50 from random weights, drawn films (synthetic)", fontsize=10)
     figures.save(figure, FIGURES / "resnet50.png")
 

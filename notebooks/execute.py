@@ -6,23 +6,31 @@ and the ledger of the bugs, is then copied to figures/, which no other command w
 (`lesson.expect`) is recorded in expected.json; the tolerances there come from benchmarks/spread.py. The runs themselves
 are packed into recorded.zip, for readers who have trained nothing yet; `python notebooks/execute.py recorded` packs
 those that lie in runs/, and executes nothing.
+
+`python notebooks/execute.py compare 01 02` (or the path of a notebook) writes nothing: it runs the cells in memory and
+tells where the text that they put out is not the text that is committed, as nbval does, with exit status 1.
 """
 
 from __future__ import annotations
 
 import base64
+import difflib
 import io
 import os
+import re
 import shutil
 import sys
+from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from PIL import Image
 
 from chestlib import course, report
-from chestlib.viewer import static
+from chestlib.viewer import pictures, static
 
 HERE = Path(__file__).parent
 
@@ -37,10 +45,9 @@ LANGUAGE = {
 
 
 def smaller(picture: str) -> str:
-    """Reduce a base64 PNG to 128 colours, which is enough for grey images and a few hues, where that saves space."""
+    """Give a base64 PNG few colours, enough for grey images and the findings' hues, where that saves space."""
     buffer = io.BytesIO()
-    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    pictures.few_colours(Image.open(io.BytesIO(base64.b64decode(picture)))).save(buffer, "PNG", optimize=True)
     return min(picture, base64.b64encode(buffer.getvalue()).decode(), key=len)
 
 
@@ -74,14 +81,73 @@ def execute(path: Path) -> dict[str, float]:
     return figures
 
 
+UNSEEN = {"image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json"}
+"""Of an output: pixels, which differ between machines, and names drawn by chance."""
+
+
+def shown(outputs: list[NotebookNode]) -> dict[str, list[Any]]:
+    """Collect what is compared of a cell's outputs, kind by kind; a stream is one text, as a terminal would show it."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for output in outputs:
+        if output.output_type == "stream":
+            text = "".join([*found[output.name], output.text])
+            found[output.name] = [re.sub(r"^.*\r(?=[^\n])", "", text, flags=re.MULTILINE)]
+            continue
+        parts = output.data if "data" in output else {name: output[name] for name in ("ename", "evalue")}
+        for kind in parts.keys() - UNSEEN:
+            found[kind].append(parts[kind])
+    return found
+
+
+def compare(path: Path) -> list[str]:
+    """Run a notebook in memory; a text for each cell that does not show what the notebook holds, or that fails.
+
+    Tags are nbval's: `nbval-skip`, `nbval-ignore-output`, `nbval-raises-exception` or `raises-exception`.
+    """
+    held, asked = nbformat.read(path, 4), nbformat.read(path, 4)
+    for cell in asked.cells:
+        tags = cell.metadata.get("tags", [])
+        if "nbval-skip" in tags:
+            cell.source = ""
+        if "nbval-raises-exception" in tags:
+            cell.metadata["tags"] = [*tags, "raises-exception"]
+    with TemporaryDirectory() as scratch:
+        done = report.run(path, asked, {course.recorded.TRAIN: "1"}, Path(scratch) / "inside.json", figures="png")
+    found = []
+    for number, (cell, now) in enumerate(zip(held.cells, done.notebook.cells, strict=True), start=1):
+        if done.failure and number >= done.failure.cell:
+            return [*found, f"{path.name}: {done}"]
+        unseen = {"nbval-skip", "nbval-ignore-output"} & set(cell.metadata.get("tags", []))
+        if cell.cell_type != "code" or unseen or cell.execution_count is None:
+            continue
+        before, after = shown(cell.outputs), shown(now.outputs)
+        for kind in sorted(before.keys() | after.keys()):
+            if before[kind] != after[kind]:
+                texts = ("\n".join(map(str, side[kind])).splitlines() for side in (before, after))
+                lines = difflib.unified_diff(*texts, "committed", "now", lineterm="", n=1)
+                found.append("\n".join([f"{path.name}: cell {number}: {kind} differs", *lines]))
+    return found
+
+
+def chapters(chosen: list[str]) -> list[Path]:
+    """List the notebooks whose numbers are given, or all."""
+    paths = sorted([*HERE.glob("[0-9]*.ipynb"), *HERE.glob("solutions/[0-9]*.ipynb")])
+    return [path for path in paths if not chosen or path.name.split("_")[0] in chosen]
+
+
 def main(chosen: list[str]) -> None:
     """Execute the notebooks whose numbers are given, or all."""
     for name in ("CHESTLIB_DATA", "CHESTLIB_PROFILE"):
         os.environ.pop(name, None)
+    if chosen[:1] == ["compare"]:
+        own = [Path(name) for name in chosen[1:] if name.endswith(".ipynb")]
+        told = [text for path in own or chapters(chosen[1:]) for text in compare(path)]
+        for text in told:
+            print(text)
+        sys.exit(bool(told))
     figures: dict[str, float] = {}
-    for path in sorted([*HERE.glob("[0-9]*.ipynb"), *HERE.glob("solutions/[0-9]*.ipynb")]):
-        if not chosen or path.name.split("_")[0] in chosen:
-            figures |= execute(path)
+    for path in chapters(chosen):
+        figures |= execute(path)
     values = {name: {"value": round(value, 4)} for name, value in figures.items()}
     course.expected.update(HERE / "expected.json", values, whole=not chosen)
     lesson = course.begin()

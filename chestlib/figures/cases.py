@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 from chestlib.data import Record
 from chestlib.detections import Detections
-from chestlib.figures.style import boxes, xray
+from chestlib.figures.style import boxes, truth, xray
 from chestlib.findings import ID
 from chestlib.metrics import Match
 
@@ -16,11 +15,9 @@ from chestlib.metrics import Match
 def matches(axis: Axes, image: np.ndarray, record: Record, found: Detections, match: Match, title: str = "") -> None:
     """Truth and detections on one image: hits and truth in the finding's colour, false alarms and misses marked."""
     xray(axis, image, title or record.file_name)
-    for box, ok in zip(record.boxes, match.found, strict=True):
-        x1, y1, x2, y2 = (float(v) for v in box)
-        axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=1, linestyle="-"))
-        if not ok:
-            axis.plot([x1, x2], [y1, y2], color="white", linewidth=0.8)
+    truth(axis, record.boxes)
+    for x1, y1, x2, y2 in record.boxes[~match.found]:
+        axis.plot([x1, x2], [y1, y2], color="white", linewidth=0.8)
     notes = [
         f"{score:.2f} {'hit' if hit else 'false alarm'}" for score, hit in zip(found.scores, match.hit, strict=True)
     ]
@@ -40,8 +37,7 @@ def event(
         float(np.clip((box[k] + box[k + 2]) / 2 - side / 2, 0, whole - side)) for k, whole in ((0, width), (1, height))
     )
     xray(axis, image, f"{finding}, {'missed' if score is None else f'{score:.2f}'}\n{record.file_name}")
-    for x1, y1, x2, y2 in record.boxes[record.labels == ID[finding]]:
-        axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=1.2))
+    truth(axis, record.boxes[record.labels == ID[finding]])
     if score is None:
         axis.plot(box[::2], box[1::2], color="white", linewidth=0.8)
     else:
@@ -52,6 +48,6 @@ def event(
 def activation(axis: Axes, image: np.ndarray, cam: np.ndarray, boxes: np.ndarray, title: str = "") -> None:
     """Show a radiograph (1, H, W) under its class-activation map (H, W), true boxes (n, 4) in white."""
     xray(axis, image, title)
-    axis.imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * cam**0.5)
-    for x1, y1, x2, y2 in boxes:
-        axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=1.2))
+    place = (0, cam.shape[1], cam.shape[0], 0)
+    axis.imshow(cam, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * cam**0.5, extent=place)
+    truth(axis, boxes)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chestlib.data import Record, images
-from chestlib.figures.style import INK, boxes, grid, xray
+from chestlib.figures.style import INK, boxes, grid, plain_ticks, xray
 from chestlib.findings import COLOUR, FINDINGS, NAME
 
 
@@ -58,13 +58,13 @@ def box_sizes(records: Iterable[Record], side: int | None = None, image_side: in
         title="Box sizes (number of boxes)", xlabel=f"square root of the area, pixels at {image_side} x {image_side}"
     )
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter("{x:.0f}")
+    plain_ticks(axis.xaxis)
     axis.grid(axis="x")
     if side:
         factor = side / image_side
         twin = axis.secondary_xaxis("top", functions=(lambda v: v * factor, lambda v: v / factor))
         twin.set_xlabel(f"pixels at {side} x {side}")
-        twin.xaxis.set_major_formatter("{x:.0f}")
+        plain_ticks(twin.xaxis)
         axis.set_title("")
     return figure
 

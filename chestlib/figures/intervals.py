@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,7 +22,7 @@ LOOKS = ((ACCENT, "o"), (WARN, "s"), (INK, "^"), (QUIET, "D"))
 def forest(
     rows: Mapping[str, Mapping[str, Ranged]], title: str, label: str, chance: float | None = 0.5, width: float = 7.4
 ) -> Figure:
-    """Draw values as dots and their intervals as lines: a row a name, several series beside each other.
+    """Draw values as dots and their intervals as lines: a row a name, as high as the series that it holds.
 
     Parameters
     ----------
@@ -31,21 +32,25 @@ def forest(
         Where a dotted line stands: what a coin reaches.
     """
     series = list(dict.fromkeys(name for row in rows.values() for name in row))
-    figure, axis = plt.subplots(figsize=(width, 1.3 + 0.2 * len(rows) * (0.9 + len(series))))
-    for i, name in enumerate(series):
-        colour, marker = LOOKS[i % len(LOOKS)]
-        held = [(y, row[name]) for y, row in enumerate(rows.values()) if name in row]
-        y = np.array([place for place, _ in held]) + 0.7 * ((i + 0.5) / len(series) - 0.5)
-        value = np.array([ranged[0] for _, ranged in held])
-        low, high = np.array([ranged[1] for _, ranged in held], float).T
+    heights = np.array([0.9 + len(row) for row in rows.values()])
+    bottoms = heights.cumsum()
+    middles = bottoms - heights / 2
+    placed: dict[str, list[tuple[float, float, Sequence[float]]]] = {name: [] for name in series}
+    for middle, row in zip(middles, rows.values(), strict=True):
+        for k, name in enumerate(own := [name for name in series if name in row]):
+            placed[name].append((middle + k - (len(own) - 1) / 2, *row[name]))
+    figure, axis = plt.subplots(figsize=(width, 1.3 + 0.2 * heights.sum()))
+    for (name, held), (colour, marker) in zip(placed.items(), cycle(LOOKS), strict=False):
+        y, value, intervals = zip(*held, strict=True)
+        low, high = np.array(intervals, float).T
         axis.hlines(y, low, high, color=colour, linewidth=2, alpha=0.6)
         axis.plot(value, y, marker, color=colour, markersize=6, label=name)
         for x, at in zip(value, y, strict=True):
             axis.annotate(f"{x:.2f}", (x, at), (0, 4), textcoords="offset points", fontsize=7, ha="center", color=INK)
     if chance is not None:
         axis.axvline(chance, linestyle=":", color=QUIET)
-    axis.set(yticks=range(len(rows)), yticklabels=list(rows), xlabel=label, title=title)
-    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set(yticks=middles, yticklabels=list(rows), xlabel=label, title=title)
+    axis.set_ylim(bottoms[-1], 0)
     axis.grid(axis="x")
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=min(4, len(series)), fontsize=8)

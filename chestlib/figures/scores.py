@@ -36,7 +36,7 @@ def roc_and_pr(curves: Any, point: dict[str, float], scores: dict[str, float], p
     return figure
 
 
-def reliability(diagram: Any) -> Figure:
+def reliability(diagram: Any, name: str = "Reliability") -> Figure:
     """Predicted probability against the share that is diseased, one dot a bin, its size the number of images."""
     figure, axis = plt.subplots(figsize=(4.2, 4))
     axis.plot([0, 1], [0, 1], ":", color="#98a2b3")
@@ -48,7 +48,7 @@ def reliability(diagram: Any) -> Figure:
     )  # fmt: skip
     axis.set(
         xlabel="mean predicted probability", ylabel="share diseased", xlim=(0, 1), ylim=(0, 1.02), aspect="equal",
-        title=f"Reliability (ECE {diagram.expected_calibration_error:.3f}, n = {int(diagram.count.sum())})",
+        title=f"{name} (ECE {diagram.expected_calibration_error:.3f}, n = {int(diagram.count.sum())})",
     )  # fmt: skip
     axis.grid(True)
     return figure
@@ -66,7 +66,7 @@ def box_reliability(told: Mapping[str, Mapping[str, Any]]) -> Figure:
         axis.scatter(score[held], precision[held], s=size, color=ACCENT, alpha=0.7, clip_on=False)
         error = "none" if of["d_ece"] is None else f"{of['d_ece']:.3f}"
         axis.set(xlabel="mean score", xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
-        axis.set_title(f"{name}: D-ECE {error}, {of['n']:,} boxes", fontsize=9)
+        axis.set_title(f"{name}\nD-ECE {error}, {of['n']:,} boxes", fontsize=9)
         axis.grid(True)
     axes[0, 0].set_ylabel("share that is right")
     return figure
@@ -87,7 +87,9 @@ def net_benefit(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
-def froc(curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, float], count: int) -> Figure:
+def froc(
+    curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, float], count: int, title: str = "FROC"
+) -> Figure:
     """FROC: sensitivity over false positives an image, a line a name; dots at the challenge's rates."""
     figure, axis = plt.subplots(figsize=(7.4, 4))
     for name, (false, sensitivity) in curves.items():
@@ -108,7 +110,7 @@ def froc(curves: dict[str, tuple[np.ndarray, np.ndarray]], points: dict[str, flo
         label="mean at the rates",
     )
     axis.set(
-        xlabel=f"false positives an image (n = {count})", ylabel="sensitivity", title="FROC",
+        xlabel=f"false positives an image (n = {count})", ylabel="sensitivity", title=title,
         xscale="log", xlim=(0.01, 3), ylim=(0, 1.02),
     )  # fmt: skip
     axis.xaxis.set_major_formatter("{x:g}")
@@ -135,5 +137,5 @@ def pairs(
     axis.plot([], [], "o", mfc=SOFT, mec=INK, label=names[1])
     axis.set(yticks=range(len(rows)), yticklabels=rows, xlim=(-0.02, 1.02), xlabel=label, title=title)
     axis.grid(axis="x")
-    axis.legend(fontsize=8, loc="lower right")
+    figure.legend(fontsize=8, loc="outside lower center", ncols=2)  # below the dots, not over them
     return figure

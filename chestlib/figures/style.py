@@ -9,10 +9,14 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import Affine2D
 
 from chestlib.figures.described import describe_shown
 from chestlib.files import write_atomically
@@ -70,9 +74,17 @@ def grid(count: int, columns: int, size: float = 3.0, **options: Any) -> tuple[F
     return figure, list(axes.flat[:count])
 
 
+def plain_ticks(axis: Axis) -> None:
+    """Give a logarithmic axis the ticks 1, 2, 5, 10 …, written out; Matplotlib's own would lie on each other."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def xray(axis: Axes, image: np.ndarray, title: str = "") -> Axes:
-    """Show a radiograph (1, H, W) in [0, 1], black to white, square pixels."""
-    axis.imshow(image[0], cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
+    """Show a radiograph (1, H, W) in [0, 1], black to white, square pixels, whose edges are whole as those of boxes."""
+    height, width = image.shape[1:]
+    axis.imshow(image[0], cmap="gray", vmin=0, vmax=1, interpolation="antialiased", extent=(0, width, height, 0))
     axis.set_title(title, fontsize=9, fontweight="normal", color=INK)
     axis.axis("off")
     return axis
@@ -95,10 +107,33 @@ def boxes(
         axis.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, **style))
         text = " ".join(filter(None, [finding if names else "", notes[i] if notes else ""]))
         if text:
-            axis.text(
+            label = _Inside(
                 x1, y1 - 4, text, fontsize=7, color="black", va="bottom",
                 bbox={"facecolor": COLOUR[finding], "edgecolor": "none", "pad": 1, "alpha": 0.9}, clip_on=True,
             )  # fmt: skip
+            axis.add_artist(label)
+
+
+def truth(axis: Axes, xyxy: np.ndarray, width: float = 1.2) -> None:
+    """Draw true boxes (n, 4) white and dotted with black: that shows on every grey, and no finding has it."""
+    for x1, y1, x2, y2 in xyxy:
+        place, shape = (x1, y1), (x2 - x1, y2 - y1)
+        axis.add_patch(Rectangle(place, *shape, fill=False, edgecolor="black", linewidth=width))
+        axis.add_patch(
+            Rectangle(place, *shape, fill=False, edgecolor="white", linewidth=width, linestyle=(0, (2.5, 1)))
+        )
+
+
+class _Inside(Text):
+    """A label that is moved to where it is not cut off by the edge of its panel."""
+
+    def draw(self, renderer: Any) -> None:
+        where, frame, place = self.get_window_extent(renderer).padded(2), self.axes.bbox, self.get_transform()
+        if where.overlaps(frame.padded(where.height)):  # a box at the upper edge has its label above it
+            x = max(min(0.0, frame.x1 - where.x1), frame.x0 - where.x0)
+            self.set_transform(place + Affine2D().translate(x, min(0.0, frame.y1 - where.y1)))
+        super().draw(renderer)
+        self.set_transform(place)
 
 
 def legend(figure: Figure, findings: Sequence[str], columns: int = 5) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from chestlib.figures.style import ACCENT, INK, QUIET, SOFT, WARN
+from chestlib.figures.style import ACCENT, INK, QUIET, SOFT, WARN, plain_ticks
 from chestlib.findings import COLOUR, FINDINGS
 
 
@@ -56,12 +56,19 @@ def trials(study: Any, title: str) -> Figure:
 def slices(study: Any, names: Sequence[str], logarithmic: Sequence[str] = ()) -> Figure:
     """Draw the value of every trial over each parameter, one panel a parameter; hollow where it was pruned."""
     figure, axes = plt.subplots(2, -(-len(names) // 2), figsize=(9, 4.6), sharey=True)
+    figure.suptitle("Each dot is a trial; hollow: pruned, its last value", fontsize=10)
     for axis, name in zip(axes.flat, names, strict=False):
         for t in study.trials:
             if t.value is not None:
                 face = ACCENT if t.state.name == "COMPLETE" else "white"
                 axis.plot(t.params[name], t.value, "o", mfc=face, mec=ACCENT, markersize=6)
-        axis.set(xlabel=name.replace("_", " "), xscale="log" if name in logarithmic else "linear")
+        axis.set_xlabel(name.replace("_", " "))
+        tried = {t.params[name] for t in study.trials if t.value is not None}
+        if name in logarithmic:
+            axis.set_xscale("log")
+            plain_ticks(axis.xaxis)
+        elif len(tried) <= 5:
+            axis.set_xticks(sorted(tried))
         axis.grid(True)
     for axis in axes[:, 0]:
         axis.set_ylabel("average precision on val")
@@ -106,15 +113,20 @@ def anchors(sizes: Mapping[str, np.ndarray], overlaps: Mapping[str, Mapping[str,
     return figure
 
 
-def histories(history: Any, columns: Sequence[Sequence[str]], titles: Sequence[str]) -> Figure:
-    """Curves over epochs from metrics.csv; one panel a group of columns."""
+def histories(
+    history: Any, columns: Sequence[Sequence[str]], titles: Sequence[str], heading: str | None = None
+) -> Figure:
+    """Curves over epochs from metrics.csv; one panel a group of columns, the legend below its panel."""
     figure, axes = plt.subplots(1, len(columns), figsize=(4.2 * len(columns), 3.2), squeeze=False)
     for axis, names, title in zip(axes.flat, columns, titles, strict=True):
         for name, style in zip(names, ("-", "--", ":", "-."), strict=False):
             known = history[history[name].notna()]
-            axis.plot(known["epoch"] + 1, known[name], style, marker="o", markersize=3, label=name)
+            label = name.replace("_", " ")
+            axis.plot(known["epoch"] + 1, known[name], style, marker="o", markersize=3, label=label)
         axis.set(title=title, xlabel="epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(axis="y")
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(names), columnspacing=1.2)
+    if heading:
+        figure.suptitle(heading, fontsize=10)
     return figure

@@ -69,10 +69,15 @@ def _taken(batch: list[str], future: Any) -> list[Prediction]:
     from distributed import KilledWorker
 
     try:
-        return [replace(said, file=film) for film, said in zip(batch, future.result(), strict=True)]
+        return [_named(said, film) for film, said in zip(batch, future.result(), strict=True)]
     except KilledWorker as error:
         told = f"{error.allowed_failures + 1} workers ended while they had it or films beside it; look at their memory"
         return [Prediction(film, error=f"{film}: {told}, and the same command tries it again") for film in batch]
+
+
+def _named(said: Prediction, film: str) -> Prediction:
+    """Put an answer, and what its error says, under the film's name as it was given."""
+    return replace(said, file=film, error=said.error and said.error.replace(said.file, film))
 
 
 def _answer(made: Made, about: dict[str, Any], films: list[str]) -> list[Prediction]:

@@ -195,7 +195,8 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def _output(output: NotebookNode, place: Place, alt: str, expected: bool) -> str:
     if output.output_type == "stream":
         text = output.text.rstrip()
-        return f'<pre class="out {escape(output.name)}">{ansi2html(text)}</pre>' if text else ""
+        columns = "" if "  " in text or "\t" in text else " sentences"  # columns scroll, sentences wrap
+        return f'<pre class="out {escape(output.name)}{columns}">{ansi2html(text)}</pre>' if text else ""
     if output.output_type == "error":
         return _traceback(f"{output.ename}: {output.evalue}", "\n".join(output.traceback), expected)
     data = output.data

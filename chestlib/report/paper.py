@@ -82,6 +82,8 @@ def printed(page: Path, pdf: Path, program: Path) -> Path:
                 f"{pdf}: {program} did not print it ({why}); the page is written, print it from a browser"
             )
         os.replace(part, pdf)
+    except OSError as error:  # a folder of that name; the scratch file is nobody's business
+        raise OSError(error.errno, error.strerror, str(pdf)) from error
     finally:
         part.unlink(missing_ok=True)
     return pdf

@@ -66,7 +66,7 @@ class SimpleCNN(nn.Module):
     width : int
         Channels of the first block; each further block doubles them, up to 128.
     depth : int
-        Number of blocks; each halves the image.
+        Number of blocks; together they shrink the sides by 2 to the power of `depth`.
     dropout : float
         Before the last layer.
     """

@@ -208,6 +208,8 @@ def _predictions(form: str) -> Callable[[Path, Path], Path]:
             if lists[name]
         ]
         run = {"val": {}, "test": said}
+        # Of a reader, as the viewer exports them: the films that he has read, and his tags.
+        reading = [{"file": row["file"], "tags": ["hard"], "detections": row["detections"]} for row in own[:5]]
         if form == "lines":
             (folder / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
             return folder / "said.jsonl"
@@ -216,8 +218,20 @@ def _predictions(form: str) -> Callable[[Path, Path], Path]:
             for name, found in lists.items():
                 (folder / "said" / name).with_suffix(".json").write_text(json.dumps(found))
             return folder / "said" / "001.json"
-        (folder / "said.json").write_text(json.dumps({"object": lists, "own": own, "coco": coco, "run": run}[form]))
+        forms = {"object": lists, "own": own, "coco": coco, "run": run, "reading": reading}
+        (folder / "said.json").write_text(json.dumps(forms[form]))
         return folder / "said.json"
+
+    return make
+
+
+def _to_coco(damaged: str) -> Callable[[Path, Path], Path]:
+    """A COCO truth and predictions of it, to be written as COCO results."""
+
+    def make(folder: Path, runs: Path) -> Path:
+        _converted("coco", "")(folder, runs)
+        _predictions("own")(folder, runs)
+        return folder / damaged
 
     return make
 
@@ -435,6 +449,11 @@ KINDS = [
     Kind("challenge", _converted("challenge", "train/001.json"), TO_COCO, of_json),
     Kind("challenge images.csv", _converted("challenge", "images.csv"), TO_YOLO, of_text),
     *(Kind(f"predictions, {form}", _predictions(form), EVALUATE, of_json) for form in ("own", "object", "coco", "run")),
+    Kind("boxes of a reader", _predictions("reading"), EVALUATE, of_json),
+    Kind("predictions, to COCO", _to_coco("said.json"),
+         ("evaluate", "data/annotations/train.json", "{}", "--coco", "results.json"), of_json),
+    Kind("truth, to COCO", _to_coco("data/annotations/train.json"),
+         ("evaluate", "{}", "said.json", "--coco", "results.json"), of_json),
     Kind("predictions, lines", _predictions("lines"), EVALUATE, of_json_lines),
     Kind("predictions, compared", _beside("other.json"),
          ("compare", "truth.json", "said.json", "{}", "--bootstrap", "20"), of_json),

@@ -6,7 +6,9 @@ import random
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import crossed
 import pytest
 from world import COMMANDS, Command, World, trials
 
@@ -42,3 +44,29 @@ def test_a_killed_command_ends_as_if_nothing_had_been(
         assert command.result(folder) == whole
         shutil.rmtree(folder)
     record_property("campaign", f"kill -9, {command.name:<24}{kills:>5} killed{kills:>5} survived")
+
+
+MOMENTS = (
+    "features.npy", "drawings/checkpoints/last.ckpt", "fold-0-first/checkpoints/best.safetensors",
+    "fold-0/checkpoints/last.ckpt", "fold-0/predictions.json", "fold-1-first/checkpoints/best.safetensors",
+    "fold-1/checkpoints/best.safetensors",
+)  # fmt: skip
+"""What the cross-validation has just written when it is killed."""
+
+
+@pytest.mark.parametrize("form", ["small", pytest.param("whole", marks=pytest.mark.campaign)])
+def test_a_killed_cross_validation_on_real_films_ends_as_if_nothing_had_been(
+    form: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    films, out = crossed.lay(tmp_path / "films"), tmp_path / "killed"
+    rng = random.Random(f"cross-validation {form}")
+    assert crossed.start(films, tmp_path / "alone") == 0, (tmp_path / "alone" / "log.txt").read_text()[-3000:]
+    whole = crossed.figures(tmp_path / "alone")
+    assert set(whole) == {"localisation", "operating point", "stage 1", "stage 2"}
+    moments = MOMENTS[2:3] if form == "small" else MOMENTS
+    for moment in moments:
+        assert crossed.start(films, out, moment, wait=rng.uniform(0, 0.1)) == -9, (out / "log.txt").read_text()[-3000:]
+        assert crossed.figures(out) is None, "half of it passes for the whole"
+    assert crossed.start(films, out) == 0, (out / "log.txt").read_text()[-3000:]
+    assert crossed.figures(out) == whole
+    record_property("campaign", f"kill -9, {'real films':<24}{len(moments):>5} killed{len(moments):>5} survived")

@@ -14,7 +14,9 @@ def test_a_forest_draws_each_value_on_its_row_and_its_interval_through_it() -> N
     (axis,) = figure.axes
     dots = {line.get_label(): line.get_xydata() for line in axis.lines if not str(line.get_label()).startswith("_")}
     assert [*dots["model"][:, 0]] == [0.8, 0.4] and [*dots["view"][:, 0]] == [0.6]
-    assert [*np.round(dots["model"][:, 1]).astype(int)] == [0, 1] and dots["model"][0, 1] < dots["view"][0, 1]
+    rows_of = {name: abs(xy[:, 1:] - axis.get_yticks()).argmin(1).tolist() for name, xy in dots.items()}
+    assert rows_of == {"model": [0, 1], "view": [0]} and dots["model"][0, 1] < dots["view"][0, 1]
+    assert dots["model"][1, 1] == axis.get_yticks()[1], "alone on its row, and in its middle"
     bars = [path.vertices[:, 0].tolist() for lines in axis.collections for path in lines.get_paths()]
     assert bars == [[0.7, 0.9], [0.1, 0.7], [0.5, 0.65]]
     assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first row is on top"

@@ -30,6 +30,7 @@ SUBGROUPS = "chestlib/metrics/subgroups.py"
 WRITING = "chestlib/phantom/writing.py"
 PREDICT = "chestlib/prediction/model.py"
 OVERLAYS = "chestlib/prediction/overlays.py"
+SPREAD = "chestlib/prediction/spread.py"
 REPORT = "chestlib/report/__init__.py"
 REPORT_PAGES = "chestlib/report/pages.py"
 CHAPTER = "chestlib/report/chapter.py"
@@ -66,6 +67,9 @@ PREDICTION: Group = {
          "images.square(picture.transpose(0, 2, 1), side)"),
         ("width and height of a film are exchanged", PREDICT, "Film(name, picture.shape[2], picture.shape[1],",
          "Film(name, picture.shape[1], picture.shape[2],"),
+    ],
+    "tests/prediction/test_spread.py::test_two_workers_say_the_same_and_one_that_dies_loses_nothing": [
+        ("an error names a worker's path", SPREAD, "said.error and said.error.replace(said.file, film)", "said.error"),
     ],
 }  # fmt: skip
 
@@ -289,6 +293,9 @@ COURSE: Group = {
     ],
     "tests/course/test_quiz_browser.py::test_a_page_keeps_what_was_answered_until_it_is_begun_again": [
         ("a page forgets", f"{QUIZ_JS}/store.js", "    localStorage.setItem(KEPT + key, text);\n", ""),
+    ],
+    "tests/course/test_quiz_browser.py::test_a_page_without_a_sound_memory_begins_anew": [
+        ("what was kept fits any question", f"{QUIZ_JS}/store.js", "&& tries.every(fits) &&", "&&"),
     ],
     "tests/course/test_recorded.py::test_a_recorded_figure_is_never_checked_against_itself": [
         ("a recorded figure is checked against itself", LESSON, "        if self._shown:\n", "        if False:\n"),

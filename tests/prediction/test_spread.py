@@ -37,8 +37,10 @@ def test_two_workers_say_the_same_and_one_that_dies_loses_nothing(
                 os.kill(pids[0], signal.SIGKILL)
 
         done = predict([films], model, Path("out"), batch=2, dask=cluster.scheduler_address, progress=kill)
-    assert (done.films, done.answered) == (25, 24) and "broken.png: not a PNG" in done.errors[0]
+    assert (done.films, done.answered) == (25, 24)
+    assert done.errors[0].startswith(f"{films / 'broken.png'}: not a PNG"), "a path is told as it was given"
     for one, two in zip(read_answers(Path("alone")), read_answers(Path("out")), strict=True):
+        assert one.error == two.error
         assert (one.file, one.number, one.bytes, one.mtime_ns) == (two.file, two.number, two.bytes, two.mtime_ns)
         if not one.error:
             assert one.disease_probability == pytest.approx(two.disease_probability, abs=1e-5)

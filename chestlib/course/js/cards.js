@@ -13,7 +13,8 @@ import { keep, recall } from "./store.js";
  */
 function put(host, card, known, changed) {
   const id = `cq-${Math.random().toString(36).slice(2)}`; // two views of one card must not share ids
-  const answers = known.length ? known : (recall(card.key, card.form === "quiz" ? card.questions.length : 1) ?? []);
+  const asked = card.form === "quiz" ? card.questions : [card.question];
+  const answers = known.length ? known : (recall(card.key, asked) ?? []);
   if (answers.length && !known.length && card.form !== "answer") changed(answers);
   const told = (/** @type {Answer[]} */ next) => {
     keep(card.key, next);

@@ -29,7 +29,7 @@ export function outcome({ key, question }, id) {
   const mine = h("div.cq-figure");
   const gap = h("div.cq-gap", { role: "status" });
   const show = () => {
-    const given = recall(key, 1)?.[0].given ?? null;
+    const given = recall(key, [question])?.[0].given ?? null;
     mine.textContent = given === null ? "–" : spoken(question, given);
     if (given === null) gap.textContent = "No prediction was made above.";
     else if (right === null) gap.textContent = "";

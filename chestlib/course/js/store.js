@@ -1,6 +1,6 @@
 // What a reader answered, kept in the browser under the key of the questions: for the notebook and the report alike.
 
-/** @import { Answer } from "./types.d.ts" */
+/** @import { Answer, Question } from "./types.d.ts" */
 
 const KEPT = "chestlib-answers:";
 
@@ -8,8 +8,8 @@ const KEPT = "chestlib-answers:";
 const PAGE = /** @type {any} */ (window)[KEPT] ?? {};
 /** @type {any} */ (window)[KEPT] = PAGE;
 
-/** What was answered to so many questions, if it was kept and can be read. @param {string} key @param {number} count */
-export function recall(key, count) {
+/** What was answered to these questions, if it was kept and can be read. @param {string} key @param {Question[]} asked */
+export function recall(key, asked) {
   let text = PAGE[key];
   try {
     text = localStorage.getItem(KEPT + key) ?? text;
@@ -18,14 +18,26 @@ export function recall(key, count) {
   }
   try {
     const answers = JSON.parse(text ?? "null");
-    return Array.isArray(answers) && answers.length === count && answers.every(sound) ? answers : null;
+    const whole = Array.isArray(answers) && answers.length === asked.length;
+    return whole && asked.every((question, i) => sound(question, answers[i])) ? answers : null;
   } catch {
     return null;
   }
 }
 
-/** Whether this was written by `keep`. @type {(answer: any) => boolean} */
-const sound = (answer) => Array.isArray(answer?.tries) && typeof answer.done === "string" && "given" in answer;
+const ENDS = ["", "right", "shown"];
+
+/** Whether this can be an answer to the question. @type {(question: Question, answer: any) => boolean} */
+function sound({ kind, options = [], items = options }, answer) {
+  const place = (/** @type {any} */ i) => Number.isInteger(i) && i >= 0 && i < options.length;
+  const fits = (/** @type {any} */ given) => {
+    if (kind === "number") return Number.isFinite(given);
+    if (kind === "choice") return place(given);
+    return Array.isArray(given) && given.length === items.length && given.every(place);
+  };
+  const { tries, given, done } = answer ?? {};
+  return Array.isArray(tries) && tries.every(fits) && (given === null || fits(given)) && ENDS.includes(done);
+}
 
 /** @param {string} key @param {Answer[]} answers */
 export function keep(key, answers) {
