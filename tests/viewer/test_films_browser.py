@@ -124,7 +124,7 @@ def test_a_view_that_is_broken_or_not_for_here_is_one_line(
 ) -> None:
     viewer = example(heat=[np.ones((8, 8))] * 4)
     show(page, tmp_path, viewer)
-    seen = [".bv-zoom", ".bv-bottom-right", ".bv-lies", ".bv-strip"]
+    seen = [".bv-zoom", ".bv-bottom-right", ".bv-lies", ".bv-strip output"]
     plain = [text(page, part) for part in seen]
     viewer.view = view
     show(page, tmp_path, viewer)
