@@ -1,10 +1,11 @@
-"""One small phantom and two small runs for all tests, made once whatever the number of test processes."""
+"""One small phantom and two small runs for all tests, made once whatever the number of processes; and the browser."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from chestlib import phantom
 from chestlib.data import DataFolder, open_data
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from toy_runs import Shown
 
     from chestlib.train import Run
@@ -64,6 +66,15 @@ def watched_runs(shared: Path, small: DataFolder) -> dict[str, tuple[Run, Shown]
             noted = json.loads(note.read_text())
             found[kind] = run, Shown(**{name: set(images) for name, images in noted.items()})
     return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, one a file; without one its tests are skipped and say so."""
+    from browser import chromium  # Playwright is slow to import, and most tests need none
+
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

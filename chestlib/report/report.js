@@ -58,21 +58,38 @@ function markPlace() {
   }
 }
 
-/** Follow the address: unfold what holds its place; one of an older report is understood, too. */
+/** What the address names; a mail program may have cut it within a letter. */
+function asked() {
+  const name = location.hash.slice(1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+/** Follow the address: unfold what holds its place; one of an older report, or of a single page, is understood, too. */
 function follow() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = asked();
   if (!name) return;
   let place = document.getElementById(name);
   if (!place) {
     const [chapter, section] = name.split("--", 2).map(spelt);
     place = document.getElementById(`ch-${chapter}--${section}`) ?? document.getElementById(`ch-${chapter}`);
     place?.scrollIntoView();
+    if (!place) turnTo(chapter);
   }
   if (!place) return;
   led = places.findLast(
     (one) => one === place || one.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING,
   );
   markPlace();
+}
+
+/** To the page of a chapter, where it has one of its own: that page finds the place. */
+function turnTo(chapter) {
+  const own = $$(".toc > li > a").find(({ hash }) => [`#${chapter}`, `#ch-${chapter}`].includes(hash));
+  if (own && own.pathname !== location.pathname) location.replace(own.href.split("#")[0] + location.hash);
 }
 
 /** A heading as it stands in an address; chestlib/report/markup.py spells it so, too. */

@@ -90,7 +90,8 @@ class BoxViewer(anywidget.AnyWidget):
     tags : dict
         File name to the reader's words for the film, a list; see :func:`read_tags`.
     view : dict
-        What to show again: film, zoom, grey window, filter, order, settings. "Copy as Python" in the viewer writes it.
+        What to show again: film, zoom, flip and turn, grey window, filter, order, settings, heat map. "Copy as Python"
+        in the viewer writes it.
 
     Raises
     ------

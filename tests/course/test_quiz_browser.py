@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Lab, chromium, quiet_page, screenshot
+from browser import Lab, quiet_page, screenshot
 from playwright.sync_api import Browser, Page, expect
 from test_quiz import HOSTILE
 
@@ -28,12 +28,6 @@ def example() -> course.Quiz:
         course.order("In which order?", STEPS, "From film to boxes."),
         course.match("Which part for what?", PARTS, "What chose must not judge."),
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(params=[{"viewport": {"width": 1200, "height": 900}}])

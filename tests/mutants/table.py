@@ -222,6 +222,11 @@ FILMS: Group = {
     ],
     "tests/viewer/test_films_browser.py::test_a_link_brings_the_view_back": [
         ("a view's place is exchanged", f"{JS}/restore.js", "view.place([x, y, x, y, 0])", "view.place([y, x, y, x, 0])"),
+        ("a view forgets that it was flipped", f"{JS}/restore.js", "if (flipped) viewer.view.flip();", ""),
+        ("a view forgets the heat map", f"{JS}/restore.js", 'if (study.heat) names.push("heat_opacity");', ""),
+    ],
+    "tests/viewer/test_films_browser.py::test_a_view_that_is_broken_or_not_for_here_is_one_line": [
+        ("a broken view is shown", f"{JS}/restore.js", "if (name) return `${part}.${name}`;", ""),
     ],
 }  # fmt: skip
 
@@ -356,6 +361,9 @@ PAGES: Group = {
     "tests/report/test_pages_browser.py::test_contents_mark_what_fills_the_window": [
         ("the contents mark what a quarter has passed", "chestlib/report/report.js", "const here = led ?? read();",
          "const here = places.findLast((p) => p.getBoundingClientRect().top < innerHeight * 0.25);"),
+    ],
+    "tests/report/test_pages_browser.py::test_an_address_of_another_report_still_leads": [
+        ("an address of a single page ends at the front page", "chestlib/report/report.js", "if (!place) turnTo(chapter);", ""),
     ],
     "tests/report/test_pages_browser.py::test_paper_has_answers_and_no_tools": [
         ("answers stay folded on paper", "chestlib/report/report.js", "for (const block of folded) block.open = true;", ""),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, chromium, quiet_page, screenshot
+from browser import CHROMIUM, quiet_page, screenshot
 from playwright.sync_api import Browser, Page, expect
 from reports import Project, walk
 from test_pages import build
@@ -23,12 +23,6 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
     for name, project in made.items():
         build(project, split=name == "split")
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
@@ -105,14 +99,27 @@ def test_contents_mark_what_fills_the_window(page: Page) -> None:
     assert page.locator(".toc a[aria-current]").get_attribute("href") == "#ch-05-evaluate--exercises"
 
 
+@pytest.mark.parametrize("kind", ["single", "split"])
 @pytest.mark.parametrize(
     "place", ["05_evaluate--9-·-How-good,-and-how-sure?", "ch-05-evaluate--9-how-good-and-how-sure"]
 )
-def test_an_address_of_an_older_report_still_leads(browser: Browser, projects: dict[str, Project], place: str) -> None:
+def test_an_address_of_another_report_still_leads(
+    browser: Browser, projects: dict[str, Project], kind: str, place: str
+) -> None:
     with quiet_page(browser, offline=True) as page:
-        page.goto((projects["single"].out / "index.html").as_uri() + f"#{place}")
+        page.goto((projects[kind].out / "index.html").as_uri() + f"#{place}")
         expect(page.locator("#ch-05-evaluate--9-how-good-and-how-sure")).to_be_in_viewport()
         expect(page.locator(".toc a[aria-current]")).to_have_text("9 · How good, and how sure?")
+
+
+@pytest.mark.parametrize("page", [("single", {}), ("split", {})], indirect=True)
+def test_a_broken_address_is_harmless(page: Page) -> None:
+    page.goto(page.locator(".toc a", has_text="How good is it?").evaluate("(link) => link.href.split('#')[0]"))
+    for place in ("%E0%A4%A", "ch-05-evaluate--%", "ch-nowhere--at-all"):
+        page.evaluate("(place) => { location.hash = place; }", place)
+        page.reload()
+        assert page.locator("figure img").first.get_attribute("role") == "button", "the script has run to its end"
+        page.evaluate("location.hash = ''")
 
 
 @pytest.mark.parametrize("page", [("single", {}), ("split", {})], indirect=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium, quiet_page, screenshot
+from browser import quiet_page, screenshot
 from playwright.sync_api import Browser, Page
 from reports import HOSTILE, Project, code, text
 
@@ -40,12 +40,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHESTLIB_HOME", str(project.home))
         return report.build(project.notebooks, project.out, data=project.data, profile="quick").page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import chromium, quiet_page
+from browser import quiet_page
 from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page
 from test_viewer_browser import keys, show
@@ -33,12 +33,6 @@ def viewer() -> BoxViewer:
     film = np.kron(np.array(GREYS, np.uint8), np.ones((HEIGHT // 2, WIDTH // 2), np.uint8))
     truth = Record("film.png", [*TRUTH.values()], [ID[name] for name in TRUTH])
     return BoxViewer(film, [truth], [Detections([*FOUND.values()], [ID[name] for name in FOUND], [0.9, 0.6])])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(params=[1, 2], ids="{} pixels a CSS pixel".format)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from browser import chromium, quiet_page
+from browser import quiet_page
 from playwright.sync_api import Browser, Page, expect
 from test_viewer import HOSTILE, ramp
 from test_viewer_browser import VIEW, example, keys, settle, show, text
@@ -15,14 +16,9 @@ from test_viewer_browser import VIEW, example, keys, settle, show, text
 from chestlib.viewer import BoxViewer, Embed, read_tags, static
 
 ONLY = "this viewer reads version 1, so it is not shown."
+BROKEN = "The view is broken ({}), so only its film is shown."
 LONG = 50
 """ms of the processor for all tasks of one scroll: other programs do not count, by the clock they would."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -71,20 +67,21 @@ def test_films_are_tagged_filtered_kept_and_exported(page: Page, tmp_path: Path)
 
 
 def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
-    viewer = example()
+    viewer = example(heat=[np.ones((8, 8))] * 4)
     show(page, tmp_path, viewer)
     page.get_by_label("Show images of this kind").select_option("alarm")
     page.get_by_label("Order of the images").select_option("missed")
     page.get_by_label("Least score").fill("0.55")
+    page.get_by_label("Opacity of the heat map").fill("0.8")
     page.locator(".bv-stage").focus()
-    keys(page, "Home", "+", "+", "+", "Shift+ArrowLeft", "Shift+ArrowUp", "i", "m", "#")
+    keys(page, "Home", "h", "o", "+", "+", "+", "Shift+ArrowLeft", "Shift+ArrowUp", "i", "m", "#")
     page.get_by_role("button", name="Copy link").click()
     link = page.get_by_label("Link or line").input_value()
     keys(page, "Escape")
-    shown = [".bv-name", ".bv-zoom", ".bv-bottom-right", ".bv-list", ".bv-panel"]
+    shown = [".bv-name", ".bv-zoom", ".bv-bottom-right", ".bv-list", ".bv-panel", ".bv-lies", ".bv-strip"]
     before = [text(page, part) for part in shown]
     place = pointed(page)
-    assert before[0] == "two.png"
+    assert (before[0], before[-2]) == ("two.png", "Flipped: left and right exchanged. Turned 90°")
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator(".bv-zoom")).to_have_text(before[1])
@@ -99,26 +96,43 @@ def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("view", "told"),
+    ("view", "told", "film"),
     [
+        ({"version": 2, "film": "two.png"}, f"The view is of version 2; {ONLY}", "one.png"),
         (
-            {"version": 2, "film": "two.png"},
-            f"The view is of version 2; {ONLY}",
+            {"version": 1, "film": "<b>gone</b>"},
+            "The view is of <b>gone</b>, which is not among the films here.",
+            "one.png",
         ),
-        ({"version": 1, "film": "<b>gone</b>"}, "The view is of <b>gone</b>, which is not among the films here."),
-        ({"version": 1, "film": "two.png", "zoom": {"scale": "x"}, "grey": 7, "settings": {"iou": 9}}, ""),
+        ({"version": 1, "film": "two.png"}, "", "two.png"),
+        ({"version": 1, "film": "two.png", "zoom": {"scale": "x"}}, BROKEN.format("zoom.scale"), "two.png"),
+        ({"version": 1, "film": "two.png", "grey": 7}, BROKEN.format("grey"), "two.png"),
+        (
+            {"version": 1, "film": "two.png", "turn": {"flipped": True, "degrees": 45}},
+            BROKEN.format("turn.degrees"),
+            "two.png",
+        ),
+        (
+            {"version": 1, "film": "two.png", "settings": {"heat_opacity": None, "threshold": 0.9}},
+            BROKEN.format("settings.heat_opacity"),
+            "two.png",
+        ),
     ],
 )
-def test_a_view_that_is_not_for_here_is_one_line(
-    page: Page, tmp_path: Path, view: dict[str, object], told: str
+def test_a_view_that_is_broken_or_not_for_here_is_one_line(
+    page: Page, tmp_path: Path, view: dict[str, object], told: str, film: str
 ) -> None:
-    viewer = example()
+    viewer = example(heat=[np.ones((8, 8))] * 4)
+    show(page, tmp_path, viewer)
+    seen = [".bv-zoom", ".bv-bottom-right", ".bv-lies", ".bv-strip output"]
+    plain = [text(page, part) for part in seen]
     viewer.view = view
     show(page, tmp_path, viewer)
     settle(page)
     assert page.locator(".bv-note").text_content() == told
     assert page.locator(".bv-note").is_visible() == bool(told)
-    assert text(page, ".bv-name") == ("one.png" if told else "two.png")
+    assert text(page, ".bv-name") == film
+    assert [text(page, part) for part in seen] == plain
 
 
 def test_ten_thousand_films_scroll_without_a_long_task(page: Page, tmp_path: Path) -> None:

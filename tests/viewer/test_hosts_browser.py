@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, quiet_page, screenshot
+from browser import quiet_page, screenshot
 from playwright.sync_api import Browser, Frame, Page, expect
 from test_viewer_browser import example
 
@@ -100,12 +100,6 @@ HOSTS = {
     "marimo": (MARIMO, "'self'"),
     "frame": (ANYWIDGET, "blob:"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Lab, chromium, quiet_page, screenshot
+from browser import Lab, quiet_page, screenshot
 from playwright.sync_api import Browser, Page
 from test_canvas_browser import Canvas
 from test_reading_browser import drag, exported
@@ -32,12 +32,6 @@ RECORDS = [
 ]
 HEAT = np.zeros((8, 8))
 HEAT[:4, 4:] = 1  # upper right
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import chromium, quiet_page, screenshot
+from browser import quiet_page, screenshot
 from playwright.sync_api import Browser, Page, expect
 from test_viewer import HOSTILE, ramp
 from test_viewer_browser import keys, settle, show, text
@@ -37,12 +37,6 @@ def viewer(**options: object) -> BoxViewer:
     film = np.tile(ramp(256, 256), (4, 4))
     answers = {"scratch": [GOOD] * 3, "chest weights": {"two.png": OTHER, "one.png": GOOD}}
     return BoxViewer([film] * 3, TRUTH, answers, **options)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

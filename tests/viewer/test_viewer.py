@@ -337,7 +337,10 @@ def test_tags_and_a_view_go_there_and_back(tmp_path):
     assert viewer.tags == {"1.png": ["ask again"], "elsewhere.png": ["old"]}
     content = Parts(static.fragment(viewer._state(), viewer._sources, Embed(images=2))).content
     assert content["state"]["tags"] == {"1.png": ["ask again"]}
-    assert example(view={"version": 1, "film": "2.png"}).index == 2
+    kept = {"version": 1, "film": "2.png", "turn": {"flipped": True, "degrees": 90}, "settings": {"heat_opacity": 0.3}}
+    shown = example(view=kept)
+    assert shown.index == 2 and Parts(shown.to_html()).content["state"]["view"] == shown.view == kept
+    assert example(view={"version": 1, "film": "2.png", "turn": "upside down"}).index == 2  # the page says so
     assert example(view={"version": 1, "film": "gone.png"}).index == 0
     assert example(view={"version": 9, "film": "2.png"}).index == 0
     sent = viewer._message(0, "thumbnail")

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from browser import Lab, chromium, quiet_page, screenshot
+from browser import Lab, quiet_page, screenshot
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import expect
 from test_viewer import HOSTILE, ramp
@@ -20,19 +20,13 @@ HERE = Path(__file__).parent
 VIEW = {"width": 1200, "height": 760}
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
 def page(browser):
     with quiet_page(browser, viewport=VIEW) as opened:
         yield opened
 
 
-def example(n=4):
+def example(n=4, **options):
     """Image 0: a hit and a false alarm; 1: the same and one missed; 2: normal, with a false alarm; 3: no detection."""
     effusion, mass = [200, 300, 400, 500], [600, 100, 700, 220]
     truth = [
@@ -44,7 +38,7 @@ def example(n=4):
     found = Detections([[210, 300, 400, 500], [500, 600, 560, 660]], [4, 9], [0.9, 0.6])
     detections = [found, found, found[1:], Detections.empty()]
     image = np.tile(ramp(256, 256), (4, 4))
-    return BoxViewer([image] * n, truth[:n], detections[:n])
+    return BoxViewer([image] * n, truth[:n], detections[:n], **options)
 
 
 def show(page, tmp_path, viewer):
@@ -250,12 +244,44 @@ def lab(tmp_path_factory):
         yield running
 
 
+def until(lab, page, code, expected):
+    """Ask the kernel until it says so."""
+    for _ in range(50):  # while it is busy, changes wait and become one
+        if lab.ask(page, code) == expected:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"Python saw {lab.ask(page, code)}")
+
+
+def tag_and_restore(lab, page):
+    """A tag and the line of the view reach Python, and the view comes back from it."""
+    expect(page.locator("canvas.bv-thumb")).to_have_count(4)
+    page.locator(".bv-stage").focus()
+    keys(page, "c", "h", "o", "+", "+", "#")
+    page.keyboard.type("ask again")
+    keys(page, "Enter")
+    page.get_by_role("button", name="Copy as Python").click()
+    line = page.get_by_label("Link or line").input_value()
+    keys(page, "Escape")
+    shown = [".bv-name", ".bv-lies", ".bv-zoom", ".bv-strip"]
+    before = [text(page, part) for part in shown]
+    assert before[:2] == ["four.png", "Flipped: left and right exchanged. Turned 90°"]
+    state = "print(viewer.tags, viewer.view.get('turn'), viewer.view.get('settings', {}).get('heat_opacity'))"
+    until(lab, page, state, "{'four.png': ['ask again']} {'flipped': True, 'degrees': 90} 0.5")
+    keys(page, "c", "ArrowLeft")
+    until(lab, page, "print(viewer.index, viewer.heat_opacity)", "2 0.0")
+    lab.ask(page, f"viewer.view = {{}}; viewer.view = {line.replace('BoxViewer(..., ', 'dict(')}['view']")
+    for part, told in zip(shown, before, strict=True):
+        expect(page.locator(part)).to_have_text(told, use_inner_text=True)
+    until(lab, page, "print(viewer.index, viewer.heat_opacity)", "3 0.5")
+
+
 def test_live_in_jupyterlab(lab, browser):
     lab.write(
         "live.ipynb",
         [
             "import sys; sys.path[:0] = " + json.dumps([str(HERE), str(HERE.parent)]),
-            "from test_viewer_browser import example\nviewer, seen = example(), []\n"
+            "from test_viewer_browser import example\nviewer, seen = example(heat=[[[0.5]]] * 4), []\n"
             "viewer.observe(lambda change: seen.append(change.new), 'threshold')\nviewer",
             "import time; time.sleep(2)",
         ],
@@ -270,17 +296,13 @@ def test_live_in_jupyterlab(lab, browser):
         page.wait_for_function("document.querySelector('.bv-name').textContent === 'two.png'")
         page.wait_for_function("document.querySelector('.bv-message').textContent === ''")
         state = "print(viewer.index, viewer.colour, viewer.layers, seen[-1:])"
-        for _ in range(50):  # while the kernel is busy, changes wait and become one
-            if lab.ask(page, state) == "1 match ['truth', 'detections'] [0.8]":
-                break
-            page.wait_for_timeout(100)
-        else:
-            pytest.fail(f"Python saw {lab.ask(page, state)}")
+        until(lab, page, state, "1 match ['truth', 'detections'] [0.8]")
         assert page.locator(".jp-Notebook .jp-Cell").count() == 3
         screenshot(page, "viewer-lab")
         lab.ask(page, "viewer.index = 3; viewer.hidden = ['Mass']; viewer.selection = None")
         page.wait_for_function("document.querySelector('.bv-name').textContent === 'four.png'")
         page.wait_for_function("document.querySelector('.bv-table').textContent.startsWith('No box')")
+        tag_and_restore(lab, page)
         page.locator(".bv-stage").click(position={"x": 30, "y": 30}, button="right")
         assert page.locator(".lm-Menu-content").count() == 0
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")

@@ -8,11 +8,32 @@ import { clamp } from "./numbers.js";
 
 const FORM = 1; // chestlib/viewer/films.py
 
-const near = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) < 1e-3 * Math.max(1, Math.abs(b));
 const short = (/** @type {number} */ value) => Math.round(1e4 * value) / 1e4;
-/** @param {unknown} value @param {number} low @param {number} high @returns {value is number} */
-function within(value, low, high) {
-  return typeof value === "number" && value >= low && value <= high;
+/** @typedef {(value: unknown) => boolean} Rule */
+/** @type {(low: number, high: number) => Rule} */
+const within = (low, high) => (value) => typeof value === "number" && value >= low && value <= high;
+const share = within(0, 1);
+/** @type {Rule} */
+const flag = (value) => typeof value === "boolean";
+const pixel = within(-1e9, 1e9);
+
+/** What the values of a view may be. What a view lacks, as one of an older viewer may, is as at first. @type {Record<string, Record<string, Rule>>} */
+const RULES = {
+  zoom: { scale: within(1e-9, 1e9), x: pixel, y: pixel },
+  turn: { flipped: flag, degrees: (value) => [0, 90, 180, 270].includes(/** @type {number} */ (value)) },
+  grey: { level: share, width: share, inverted: flag },
+  settings: { threshold: share, iou: share, heat_opacity: share },
+};
+
+/** The first value of a view that no viewer has written; empty: all are sound. @param {Record<string, any>} view */
+function flawed(view) {
+  for (const [part, rules] of Object.entries(RULES)) {
+    const values = view[part] ?? {};
+    if (typeof values !== "object") return part;
+    const name = Object.keys(rules).find((name) => values[name] !== undefined && !rules[name](values[name]));
+    if (name) return `${part}.${name}`;
+  }
+  return "";
 }
 
 /** Takes down what a viewer shows, and brings it back. */
@@ -49,42 +70,40 @@ export class Restorer {
     const { grey, list, study } = this.viewer;
     const { index, image } = study;
     const { level, width, inverted } = grey;
-    const settings = { threshold: study.get("threshold"), iou: study.get("iou"), hidden: study.get("hidden") };
-    const shown = { colour: study.get("colour"), layers: study.get("layers") };
-    const compared = study.detectors.length ? { detector: study.get("detector"), against: study.get("against") } : {};
+    const names = /** @type {(keyof Traits)[]} */ (["threshold", "iou", "hidden", "colour", "layers"]);
+    if (study.heat) names.push("heat_opacity");
+    if (study.detectors.length) names.push("detector", "against");
     const zoom = this.#zoomed;
+    const { turned, lies } = this.viewer.view;
     return {
       version: FORM,
       film: image.name,
       number: index,
       ...(zoom ? { zoom } : {}),
+      ...(lies ? { turn: turned } : {}),
       grey: { level: short(level), width: short(width), inverted },
       list: list.filter,
-      settings: { ...settings, ...shown, ...compared },
+      settings: /** @type {Partial<Traits>} */ (Object.fromEntries(names.map((name) => [name, study.get(name)]))),
     };
   }
 
   /** Scale, and the original pixel in the middle; none where the film is shown whole. */
   get #zoomed() {
     const { view } = this.viewer;
-    const { size, width, height, scale } = view;
-    if (!size || !width) return null;
+    const { size, width, height, scale, fits } = view;
+    if (!size || !width || fits) return null;
     const { x, y } = view.original({ x: width / 2, y: height / 2 });
-    const fits = [size.width / size.height, size.height / size.width].some((ratio) => {
-      const [wide, high] = ratio * size.height === size.width ? [size.width, size.height] : [size.height, size.width];
-      return near(scale, Math.min(width / wide, height / high));
-    });
-    if (fits && near(x, size.width / 2) && near(y, size.height / 2)) return null;
     return { scale: short(scale), x: short(x), y: short(y) };
   }
 
   /**
-   * Show a view again as far as it can be. What it says wrongly is left out; what is missing is told, in one line.
+   * Show a view again. A finding or detector that is not here is left out; of a view that is broken only the film is
+   * shown, and one line tells why.
    * @param {unknown} data
    */
   show(data) {
     const { viewer } = this;
-    const { grey, list } = viewer;
+    const { commands, grey, list } = viewer;
     const view = /** @type {Partial<ViewData>} */ (data && typeof data === "object" ? data : {});
     if (view.version !== FORM) {
       const of = view.version === undefined ? "without a version" : `of version ${String(view.version).slice(0, 20)}`;
@@ -95,16 +114,23 @@ export class Restorer {
       const film = String(view.film ?? "").slice(0, 80);
       return this.#tell(`The view is of ${film || "no film"}, which is not among the films here.`);
     }
-    this.#tell("");
-    this.#set(view.settings ?? {});
-    list.restore(view.list ?? {});
+    const flaw = flawed(view);
+    this.#tell(flaw && `The view is broken (${flaw}), so only its film is shown.`);
+    if (!flaw) {
+      this.#set(view.settings ?? {});
+      list.restore(view.list ?? {});
+    }
     viewer.go(index);
-    const { level, width, inverted } = view.grey ?? {};
-    if (within(level, 0, 1) && within(width, 0, 1)) grey.set({ level, width });
-    if (typeof inverted === "boolean" && inverted !== grey.inverted) grey.invert();
+    commands.reset();
     this.#film = index;
-    this.#due = view.zoom ?? null;
-    if (!this.#due) viewer.view.fit();
+    this.#due = (!flaw && view.zoom) || null;
+    if (flaw) return;
+    const { inverted, ...levels } = view.grey ?? {};
+    grey.set(levels);
+    if (inverted) grey.invert();
+    const { flipped, degrees = 0 } = view.turn ?? {};
+    if (flipped) viewer.view.flip();
+    for (let by = 0; by < degrees; by += 90) viewer.view.rotate();
     this.settle();
   }
 
@@ -118,9 +144,9 @@ export class Restorer {
   #set(/** @type {Partial<Traits>} */ wanted) {
     const { study } = this.viewer;
     const { findings, detectors, model } = study;
-    for (const name of /** @type {const} */ (["threshold", "iou"])) {
+    for (const name of /** @type {const} */ (["threshold", "iou", "heat_opacity"])) {
       const value = wanted[name];
-      if (within(value, 0, 1)) model.set(name, value);
+      if (value !== undefined) model.set(name, value);
     }
     /** @type {<T>(value: unknown, known: T[]) => T[] | null} */
     const known = (value, all) => (Array.isArray(value) ? all.filter((one) => value.includes(one)) : null);
@@ -149,7 +175,7 @@ export class Restorer {
     else if (view.size && view.width) {
       const { scale, x, y } = this.#due;
       this.#due = null;
-      if (![scale, x, y].every(Number.isFinite) || scale <= 0) return;
+      if (![scale, x, y].every(Number.isFinite)) return; // one is missing
       view.fit();
       view.zoom(scale / view.scale);
       const { left, top } = view.place([x, y, x, y, 0]);

@@ -92,12 +92,17 @@ export type Traits = {
 /** What the list lets through, and in which order. */
 export type Filter = { text: string; finding: number; outcome: string; order: string; tag: string };
 
-/** A view: `zoom` is absent where the film is whole, with the original pixel in the middle; `number` is its place. */
+/**
+ * A view: `zoom`, with the original pixel in the middle, is absent where the film is whole, `turn` where it lies as it
+ * is; `number` is its place.
+ */
 export type ViewData = {
   version: number;
   film: string;
   number: number;
   zoom?: { scale: number; x: number; y: number };
+  /** Flipped first, then turned clockwise: 0, 90, 180 or 270. */
+  turn?: { flipped: boolean; degrees: number };
   grey: Levels & { inverted: boolean };
   list: Filter;
   settings: Partial<Traits>;

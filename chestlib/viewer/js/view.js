@@ -19,7 +19,7 @@ export class View {
   height = 0;
   /** How film lies in the frame on the stage: (x, y) at (a x + b y, c x + d y), moved to where the frame begins. */
   turn = UPRIGHT;
-  #fits = true;
+  /** Is the film shown whole? */ fits = true;
   /** @type {Size | null} */ #image = null;
 
   constructor(/** @type {() => void} */ changed) {
@@ -96,7 +96,7 @@ export class View {
   resize(/** @type {number} */ width, /** @type {number} */ height) {
     this.width = width;
     this.height = height;
-    if (this.#fits) this.fit();
+    if (this.fits) this.fit();
   }
 
   #fitting(/** @type {Size} */ image) {
@@ -107,7 +107,7 @@ export class View {
   fit() {
     if (this.#image && this.width) {
       this.scale = this.#fitting(this.#image);
-      this.#fits = true;
+      this.fits = true;
       const { width, height } = this.#frame(this.#image);
       this.x = (this.width - width * this.scale) / 2;
       this.y = (this.height - height * this.scale) / 2;
@@ -135,14 +135,14 @@ export class View {
     this.x = x - ((x - this.x) * scale) / this.scale;
     this.y = y - ((y - this.y) * scale) / this.scale;
     this.scale = scale;
-    this.#fits = false;
+    this.fits = false;
     this.pan(0, 0);
   }
 
   /** Move by CSS pixels; a strip of the image stays in sight. @param {number} dx @param {number} dy */
   pan(dx, dy) {
     if (!this.#image) return;
-    this.#fits &&= !dx && !dy;
+    this.fits &&= !dx && !dy;
     const { width, height } = this.#frame(this.#image);
     this.x = clamp(this.x + dx, 48 - width * this.scale, this.width - 48);
     this.y = clamp(this.y + dy, 48 - height * this.scale, this.height - 48);
