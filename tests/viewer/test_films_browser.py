@@ -106,6 +106,8 @@ def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
             f"The view is of version 2; {ONLY}",
         ),
         ({"version": 1, "film": "<b>gone</b>"}, "The view is of <b>gone</b>, which is not among the films here."),
+        ({"version": 1, "number": 99}, "The view is of no film, which is not among the films here."),
+        ({"version": 1, "film": "two.png", "number": "1"}, ""),
         ({"version": 1, "film": "two.png", "zoom": {"scale": "x"}, "grey": 7, "settings": {"iou": 9}}, ""),
     ],
 )
