@@ -64,8 +64,14 @@ def main() -> None:
     if not (3, 10) <= sys.version_info[:2] < (3, 14):
         sys.exit(f"{sys.executable}: Python 3.10 to 3.13 is needed; call install.py by another")
     uv = shutil.which("uv")
-    if not PYTHON.exists():
+    if not os.path.lexists(PYTHON):
         run(*([uv, "venv", "-q", "--python", sys.executable, ENV] if uv else [sys.executable, "-m", "venv", ENV]))
+    if not works():
+        sys.exit(
+            f"{ENV}: its Python does not start, or is not 3.10 to 3.13; remove the folder and call install.py again"
+        )
+    if not uv and subprocess.run([*pips(None)[:3], "--version"], capture_output=True).returncode:
+        run(PYTHON, "-m", "ensurepip")  # uv makes environments without pip
     lock = (TOP / "requirements.lock").read_text(encoding="utf-8")
     if typed.gpu or (has_gpu() and not typed.cpu) or sys.platform != "linux":
         pip(uv, lock)
@@ -78,6 +84,15 @@ def main() -> None:
             pip(uv, lock)
         print("No NVIDIA driver, PyTorch's index out of reach: PyPI's torch, without Triton and what else is idle")
     run(*pips(uv), "--no-deps", "-e", TOP)
+
+
+def works() -> bool:
+    """Tell whether the environment's Python runs, and is of a right version; the one it came of may be gone."""
+    code = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))"
+    try:
+        return subprocess.run([str(PYTHON), "-c", code], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def from_pytorch(uv: str, lock: str) -> bool:
@@ -114,4 +129,7 @@ def run(*command: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:  # a full disk, a read-only folder, a copy of the project that is not whole
+        sys.exit(f"{error.filename or ENV}: {error.strerror or error}; mend that and call install.py again")

@@ -25,6 +25,9 @@ from chestlib.files import first_process
 Progress = Callable[..., None]
 """Called with what is done, how much there is in all, and, where there is something to tell, a note."""
 
+if os.environ.get("COLUMNS") == "0":  # a terminal that does not know its width; rich would print nothing at all
+    del os.environ["COLUMNS"]
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 LONGEST = 600
@@ -103,6 +106,15 @@ def _status(command: Callable[[], object]) -> Any:
             errors.print("interrupted; the same command goes on where it can")
         return end.code
     return 0
+
+
+@contextmanager
+def in_a_line(remedy: str) -> Iterator[None]:
+    """Make one line of a full or a read-only disk, as a command does, for who calls from Python."""
+    try:
+        yield
+    except OSError as error:
+        raise ChestlibError(f"{error.filename or 'output'}: {error.strerror or error}; {remedy}") from None
 
 
 def tell(where: object, notes: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import gzip
 import hashlib
 import io
@@ -153,6 +154,8 @@ def write_atomically(path: Path, text: str | bytes) -> None:
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a scratch file that takes the name `path` once it is written and on the disk."""
+    if not path.name:  # "." and "/"
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -104,6 +104,9 @@ def broken(tmp_path: Path, small: DataFolder) -> Path:
         (["phantom", "half.png"], "half.png"),
         (["train", "detector", "empty", "--run", "run", "--set", "epochs=0"], "--set epochs=0"),
         (["tune", "empty", "--run", "run", "--seed", "4294967296"], "--seed 4294967296"),
+        (["predict", ""], "predict '': an empty argument"),
+        (["convert", "other.json", "", "--to", "coco"], "convert other.json '': an empty argument"),
+        (["view", "empty", "--out="], "view empty --out=: an empty argument"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )

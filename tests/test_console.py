@@ -69,6 +69,7 @@ def started(code: str, **options: Any) -> subprocess.Popen:
         ("cp1252", {"NO_COLOR": "1"}),
         ("latin-1", {"TERM": "dumb", "COLUMNS": "20"}),
         ("cp437", {"FORCE_COLOR": "1"}),
+        ("cp1252", {"COLUMNS": "0"}),  # of a terminal that does not know its width: nothing at all was printed
     ],
 )
 def test_what_a_terminal_lacks_is_escaped(encoding: str, terminal: dict[str, str]) -> None:

@@ -90,6 +90,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scratch(
     assert path.read_bytes() == b"\x00new"
 
 
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_folder_is_no_name_of_a_file_to_write(path: str) -> None:
+    with pytest.raises(IsADirectoryError, match="Is a directory"):
+        files.write_atomically(Path(path), "x")
+
+
 def test_plain_values_are_json(tmp_path: Path) -> None:
     value = {
         1: (np.float32(0.5), np.int64(3), np.bool_(True)),

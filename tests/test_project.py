@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -153,6 +156,50 @@ def test_the_set_up_leaves_out_what_only_a_gpu_loads(tmp_path: Path) -> None:
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev" / "nvidiactl").touch()
     assert has_gpu("linux", str(tmp_path))
+
+
+BROKEN_SET_UPS = {
+    "its Python is gone": ".venv: its Python does not start, or is not 3.10 to 3.13; remove the folder",
+    "no program": ".venv: its Python does not start",
+    "no lock": "requirements.lock: No such file or directory; mend that and call install.py again",
+    "nothing can be written": "requirements.txt: Is a directory; mend that and call install.py again",
+}
+
+
+def set_up(folder: Path, python: str) -> subprocess.CompletedProcess:
+    """Call install.py where the environment's Python is this shell script and there is no uv: nothing is installed."""
+    shutil.copy(TOP / "install.py", folder)
+    file = folder / ".venv" / "bin" / "python"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.is_symlink():
+        file.write_text(python)
+        file.chmod(0o755)
+    command = [sys.executable, "install.py", "--gpu"]
+    alone = {"PATH": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=alone, timeout=120)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+@pytest.mark.parametrize("how", BROKEN_SET_UPS)
+def test_a_broken_environment_is_one_line_of_the_set_up(tmp_path: Path, how: str) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    if how == "its Python is gone":
+        (tmp_path / ".venv" / "bin" / "python").symlink_to("/gone/python")
+    if how == "nothing can be written":
+        (tmp_path / "requirements.lock").touch()
+        (tmp_path / ".venv" / "requirements.txt").mkdir()
+    done = set_up(tmp_path, "no program" if how == "no program" else "#!/bin/sh\n")
+    assert done.returncode and BROKEN_SET_UPS[how] in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_an_environment_of_uv_gets_pip_where_uv_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "requirements.lock").touch()
+    calls = tmp_path / "calls"
+    done = set_up(tmp_path, f'#!/bin/sh\necho "$@" >> {calls}\n[ "$2 $3" != "pip --version" ]\n')
+    assert done.returncode == 0, done.stderr
+    (_, asked, *told) = calls.read_text().splitlines()
+    assert asked == "-m pip --version" and told[0] == "-m ensurepip" and told[1].startswith("-m pip install -q")
 
 
 def test_the_lock_holds_every_requirement_with_hashes_and_no_address() -> None:

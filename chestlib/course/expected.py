@@ -27,6 +27,10 @@ ALARM = 0.05
 """Chance that a sound run elsewhere has any figure at all that is further off than its tolerance."""
 
 
+BACK = "bring the file back as it came, or record it anew with `make notebooks`"
+"""What to do with a damaged file."""
+
+
 def tolerance(values: list[float], among: int = 1) -> float:
     """By how much two sound runs differ at most, from the `values` of at least three runs.
 
@@ -71,23 +75,43 @@ def compared(file: Path, name: str, value: float) -> str:
     ChestlibError
         If the file holds no such figure, or cannot be read.
     """
-    figures, note = read_json(file), os.environ.get(RECORD)
+    figures, note = _table(file), os.environ.get(RECORD)
     if note:
         with open(note, "a", encoding="utf-8") as lines:
             lines.write(json.dumps({"name": name, "value": value}) + "\n")
         figures = figures | {name: figures.get(name, {}) | {"value": round(value, 4)}}
-    if name not in figures or "value" not in figures[name]:
-        raise ChestlibError(f"{file}: no figure {name!r}; correct the name, or record it with `make notebooks`")
-    recorded, allowed = figures[name]["value"], figures[name].get("tolerance")
+    figure = _figure(file, figures, name)
+    recorded, allowed = figure["value"], figure.get("tolerance")
     if allowed is None:
         return f"not held yet: {name} = {recorded:.3f}; benchmarks/spread.py measures its tolerance"
     told = f"{name} = {recorded:.3f} ± {allowed:.3f}"
     if allowed >= max(recorded, 1 - recorded):
         return f"not held: {told}; anything from 0 to 1 would be"
     if not abs(value - recorded) <= allowed + 1e-4:  # what is recorded is rounded
-        runs = f"seeds {figures[name]['seeds']}, {' and '.join(figures[name]['instruction sets'])}"
+        runs = f"seeds {figure.get('seeds')}, {' and '.join(map(str, figure.get('instruction sets') or ['?']))}"
         raise AssertionError(f"not as recorded: {name} is {value:.3f}; recorded was {told} ({runs})")
     return f"as recorded: {told}"
+
+
+def _table(file: Path) -> dict[str, Any]:
+    """Read the file of figures; ChestlibError for what is none."""
+    figures = read_json(file)
+    if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):
+        raise ChestlibError(f"{file}: not a table of figures; {BACK}")
+    return figures
+
+
+def _figure(file: Path, figures: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Look up what is recorded of a figure; ChestlibError where nothing is, or what is no number."""
+    figure: dict[str, Any] = figures.get(name, {})
+    if "value" not in figure:
+        raise ChestlibError(f"{file}: no figure {name!r}; correct the name, or record it with `make notebooks`")
+    for key in ("value", "tolerance") if figure.get("tolerance") is not None else ("value",):
+        if type(figure[key]) not in (int, float) or not math.isfinite(figure[key]):
+            raise ChestlibError(f"{file}: {name}: the {key} is {figure[key]!r}, no number; {BACK}")
+    if not isinstance(figure.get("instruction sets", []), list):
+        raise ChestlibError(f"{file}: {name}: the instruction sets are no list; {BACK}")
+    return figure
 
 
 def noted(note: Path) -> dict[str, float]:

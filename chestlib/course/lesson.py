@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import chestlib
 from chestlib import devices, settings
-from chestlib.console import Progress, relay
+from chestlib.console import Progress, in_a_line, relay
 from chestlib.course import expected, recorded
 from chestlib.data import DataFolder, annotations_digest, digest, identify, open_data, splits
 from chestlib.errors import ChestlibError
@@ -20,6 +20,8 @@ from chestlib.findings import FINDINGS
 if TYPE_CHECKING:
     from chestlib.data import Split
     from chestlib.train import Run
+
+DISK = "free space, or set CHESTLIB_HOME to another folder"
 
 
 def home() -> Path:
@@ -149,6 +151,7 @@ class Course:
 
         return Run(self.folder / kind)
 
+    @in_a_line(DISK)
     def study(self, train: bool = False) -> Any:
         """Stage 1's study: the one here, carried out first if it is not complete, else the recorded one.
 
@@ -166,10 +169,12 @@ class Course:
                 cache=self.cache, progress=tell, processes=None,
             )  # fmt: skip
 
+    @in_a_line(DISK)
     def classifier(self, train: bool = False) -> Run:
         """Stage 1's run: the one here, tuned and trained to its end, else the recorded one; `train` as in `study`."""
         return self._recorded("classifier", train) or self._finished("classifier")
 
+    @in_a_line(DISK)
     def detector(self, train: bool = False) -> Run:
         """Stage 2's run: the one here, trained to its end, else the recorded one; `train` as in `study`."""
         return self._recorded("detector", train) or self._finished("detector")
@@ -184,7 +189,7 @@ class Course:
             return None
         try:
             place = recorded.opened(self, file)
-        except ChestlibError as error:
+        except recorded.Unusable as error:
             print(error)
             return None
         run = Run(place / kind)
@@ -222,6 +227,7 @@ class Course:
         return FileLock(self.folder / f".{kind}.waiting.lock", is_singleton=True)
 
 
+@in_a_line(DISK)
 def begin(data: str | Path | None = None, profile: str | None = None) -> Course:
     """Open the data and the profile of a notebook.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from chestlib.course.lesson import home
@@ -66,10 +68,14 @@ def clean(notebooks: Sequence[Path], out: Path, replace: bool = False) -> Cleane
     """
     import nbformat
 
-    for own in {path.resolve().parent for path in notebooks}:
-        if own in (out.resolve(), *out.resolve().parents):
+    # By whatever name: links lead there, and on some systems `Notebooks` is `notebooks`.
+    above = [place for place in (out.resolve(), *out.resolve().parents) if os.path.exists(place)]
+    for own in {folder for path in notebooks for folder in (path.parent, path.resolve().parent)}:
+        if own.exists() and any(place.samefile(own) for place in above):
             raise ChestlibError(f"{out}: the chapters themselves lie there; name another folder")
-    there = [out / path.name for path in notebooks if (out / path.name).exists()]
+    there = [out / path.name for path in notebooks if os.path.exists(out / path.name)]
+    if folders := [path for path in there if path.is_dir()]:
+        raise ChestlibError(f"{folders[0]}: is a folder; remove it, or name another place")
     if there and not replace:
         raise ChestlibError(f"{there[0]}: is there already; name another folder, or write over it with --replace")
     texts, cells = {}, 0
@@ -78,11 +84,27 @@ def clean(notebooks: Sequence[Path], out: Path, replace: bool = False) -> Cleane
         cells += len(notebook.cells)
         texts[out / path.name] = nbformat.writes(notebook) + "\n"
     try:
-        for file, text in texts.items():
-            write_atomically(file, text)
+        _write(out, texts)
     except OSError as error:
         raise ChestlibError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
     return Cleaned(out, len(texts), cells)
+
+
+def _write(out: Path, texts: Mapping[Path, str]) -> None:
+    """Write these files of a folder, all or none; a disk may be full before the last one."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=out) as scratch:
+            for file, text in texts.items():
+                write_atomically(Path(scratch, file.name), text)
+            for file in texts:
+                os.replace(Path(scratch, file.name), file)
+    except OSError:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 class _Links(NamedTuple):
@@ -117,7 +139,8 @@ def _without_prose(notebook: NotebookNode, links: _Links) -> NotebookNode:
         elif cell.cell_type == "markdown":
             text, level = _bare(cell.source, level)
             cell.source = links.moved(text)
-            cell.pop("attachments", None)
+            if "attachment:" not in cell.source:
+                cell.pop("attachments", None)
         if cell.source.strip():
             kept.append(cell)
     notebook.cells = kept

@@ -19,7 +19,6 @@ import re
 import shutil
 import time
 import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
 TRAIN = "CHESTLIB_TRAIN"
 """Set to 1 in the environment: what is not there is trained, and nothing recorded is shown."""
 
+YES, NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+"""How that may be said."""
+
 ABOUT, WEIGHTS = "recorded.json", "checkpoints/best.safetensors"
 BOTH = ("settings.json", "split.json", "metrics.csv", "predictions.json", "operating_point.json", "test.json", WEIGHTS)
 FILES = {"classifier": (*BOTH, "tuned.json", "study.log"), "detector": (*BOTH, "mirrored.json", "truth.json")}
@@ -46,6 +48,11 @@ FILES = {"classifier": (*BOTH, "tuned.json", "study.log"), "detector": (*BOTH, "
 
 MOST = 2**25
 """Bytes that an archive may unpack to, at most."""
+
+
+class Unusable(ChestlibError):
+    """An archive that is damaged, or of something else."""
+
 
 REMEDY = "it is left alone, and what is missing is trained here"
 
@@ -133,32 +140,41 @@ def opened(lesson: Course, file: Path) -> Path:
 
     Raises
     ------
-    ChestlibError
-        If the archive is damaged, or of something else.
+    Unusable
+        If the archive cannot be read, is damaged, or is of something else.
+    OSError
+        If it cannot be unpacked, as on a full disk.
     """
     from filelock import FileLock
 
     from chestlib.train import differences
 
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise Unusable(f"{file}: cannot be read ({error.strerror}); {REMEDY}") from None
     try:
         files = _read(content)
         about = json.loads(files.pop(ABOUT))
         if not isinstance(about, dict):
             raise ValueError(f"{ABOUT} is no table")
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise ChestlibError(f"{file}: damaged ({error or type(error).__name__}); {REMEDY}") from None
+    except Exception as error:  # zipfile, what unpacks and safetensors have many kinds for a broken file
+        raise Unusable(f"{file}: damaged ({error or type(error).__name__}); {REMEDY}") from None
     if differing := differences(about, _described(lesson)):
-        raise ChestlibError(f"{file}: recorded with {differing}; {REMEDY}")
+        raise Unusable(f"{file}: recorded with {differing}; {REMEDY}")
     place = lesson.folder / f"recorded-{hashlib.sha256(content).hexdigest()[:8]}"
     lesson.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(lesson.folder / ".recorded.lock"):
-        if not place.is_dir():
+        if not all((place / name).is_file() for name in files):
             scratch = lesson.folder / ".recorded.part"
             shutil.rmtree(scratch, ignore_errors=True)
-            for name, data in files.items():
-                write_atomically(scratch / name, data)
-            scratch.rename(place)
+            try:
+                for name, data in files.items():
+                    write_atomically(scratch / name, data)
+                shutil.rmtree(place, ignore_errors=True)  # what somebody took files from
+                scratch.rename(place)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
     return place
 
 
@@ -178,13 +194,25 @@ def _read(content: bytes) -> dict[str, bytes]:
             except Exception as error:  # safetensors has its own
                 raise ValueError(f"{name}: {error}") from None
         elif name.endswith(".json"):
-            json.loads(files[name])
+            said = json.loads(files[name])
+            made = said.get("recorded", {}) if isinstance(said, dict) else {}
+            if name.endswith("/settings.json") and set(made) != {"machine", "date"}:
+                raise ValueError(f"{name}: does not say where and when")
     return files
 
 
 def wanted() -> bool:
-    """Tell whether a recorded run may be shown: nobody has asked for training."""
-    return os.environ.get(TRAIN, "") in ("", "0")
+    """Tell whether a recorded run may be shown: nobody has asked for training.
+
+    Raises
+    ------
+    ChestlibError
+        If what the environment says is neither yes nor no: a training is long.
+    """
+    said = os.environ.get(TRAIN, "").strip().lower()
+    if said not in YES + NO:
+        raise ChestlibError(f"{TRAIN}={said}: neither 1, to train, nor 0; correct it or leave it out")
+    return said in NO
 
 
 def told(run: Run, call: str) -> str:

@@ -34,6 +34,8 @@ from chestlib.metrics.key import Key
 from chestlib.metrics.results import Rows
 
 FORMS = "chestlib's predictions, COCO results, an object from file name to boxes, or a folder of one file an image"
+FAR = 1e9
+"""Pixels: what lies so far outside is on no film, and areas of it are no numbers."""
 SLACK = 1e-3
 """A score may lie this far outside [0, 1]: rounding of other tools, not an error of theirs."""
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".npy", ".npz"}
@@ -144,6 +146,8 @@ def _sound(rows: Rows, names: tuple[str, ...], left: Counter[str]) -> Detections
     """Leave boxes without area out and round scores to [0, 1], counting both; everything else must be sound."""
     with np.errstate(over="ignore"):  # told below, as not finite
         boxes = np.asarray(rows[0], np.float32).reshape(-1, 4)
+        if far := boxes[np.isfinite(boxes).all(1) & (np.abs(boxes) > FAR).any(1)].tolist():
+            raise ChestlibError(f"box {far[0]} lies far outside of every film; expected pixels of the original image")
     labels, scores = np.asarray(rows[1]), np.asarray(rows[2])
     if not len(boxes) == len(labels) == len(scores):
         raise ChestlibError(

@@ -132,6 +132,9 @@ class BoxViewer(anywidget.AnyWidget):
         spacing: Any = None,
         **traits: Any,
     ) -> None:
+        if unknown := traits.keys() - {*type(self).class_trait_names()}:
+            known = ", ".join(name for name in TRAITS if name[0] != "_")
+            raise ChestlibError(f"{min(unknown)}: no option of a viewer; known are {known}")
         self._sources, content = study(images, truth, detections, names, patients)
         lengths.given(spacing, content["images"], self._sources)
         self._heat = heating.maps(heat, [image["name"] for image in content["images"]], self._sources)

@@ -65,7 +65,8 @@ def each(what: str, given: Any, names: Sequence[str]) -> list[Any]:
         if len(given) != len(names):
             raise ChestlibError(f"{what}: expected one for each of {len(names)} images, got {len(given)}")
         return list(given)
-    if unknown := [name for name in given if name not in set(names)]:
+    known = set(names)
+    if unknown := [name for name in given if name not in known]:
         raise ChestlibError(f"{what}: {unknown[0]!r} is none of the images shown ({', '.join(names[:3])}, …)")
     return [given.get(name) for name in names]
 
@@ -96,7 +97,7 @@ def read_tags(path: Path | str) -> Tags:
     """
     path = Path(path)
     found = read_json(path)
-    if isinstance(found, list) and all(isinstance(film, dict) and "file" in film for film in found):
+    if isinstance(found, list) and all(isinstance(film, dict) and isinstance(film.get("file"), str) for film in found):
         return checked({film["file"]: film.get("tags", []) for film in found}, str(path))
     if not isinstance(found, dict) or "tags" not in found:
         raise ChestlibError(f"{path}: no tags; export them in the viewer (#)")

@@ -11,7 +11,7 @@ import numpy as np
 from chestlib.data import images
 from chestlib.errors import ChestlibError
 from chestlib.viewer.films import each
-from chestlib.viewer.pictures import Source, size
+from chestlib.viewer.pictures import Source, as_array, size
 
 SIDE = 256
 """Longer side of a map that travels at most, pixels: finer than any network sees."""
@@ -42,7 +42,7 @@ def maps(heat: Any, names: Sequence[str], sources: Sequence[Source]) -> list[np.
 def _checked(given: Any, name: str, source: Source) -> np.ndarray | None:
     if given is None:
         return None
-    array = np.asarray(given.detach().cpu().float() if hasattr(given, "detach") else given)
+    array = as_array(given, f"heat of {name}")
     array = array[0] if array.ndim == 3 and array.shape[0] == 1 else array
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "uifb":
         raise ChestlibError(f"heat of {name}: a map is (H, W) in [0, 1]; got {array.dtype} of shape {array.shape}")

@@ -35,7 +35,8 @@ def given(spacing: Any, entries: Sequence[dict[str, Any]], sources: Sequence[Sou
         return
     names = [entry["name"] for entry in entries]
     if not isinstance(spacing, Mapping):
-        pairs = list(spacing) if isinstance(spacing, Sequence) or hasattr(spacing, "shape") else [spacing]
+        spacing = spacing.tolist() if hasattr(spacing, "tolist") else spacing  # an array, a tensor, NumPy's number
+        pairs = list(spacing) if isinstance(spacing, Sequence) else [spacing]
         one = len(pairs) == 2 and not any(pair is None or hasattr(pair, "__len__") for pair in pairs)
         spacing = [tuple(pairs)] * len(names) if one else pairs
     for entry, pair, source in zip(entries, each("spacing", spacing, names), sources, strict=True):
@@ -43,11 +44,12 @@ def given(spacing: Any, entries: Sequence[dict[str, Any]], sources: Sequence[Sou
             continue
         try:
             across, down = map(float, pair)
-            sound = extent_of((1, 1), (across, down)) is not None
+            sound = extent_of((1, 1), (across, down)) is not None and not isinstance(pair, str)  # "12" is not 1 by 2
         except (TypeError, ValueError):
             sound = False
         if not sound:
-            raise ChestlibError(f"spacing of {entry['name']}: {pair!r} is not two positive lengths, mm across and down")
+            said = " ".join(repr(pair).split())  # an array's has several lines
+            raise ChestlibError(f"spacing of {entry['name']}: {said} is not two positive lengths, mm across and down")
         if (film := size(source)) and (extent := extent_of(film, (across, down))):
             entry["extent"] = told(extent)
 

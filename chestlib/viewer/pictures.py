@@ -55,10 +55,7 @@ def grey(source: Source) -> np.ndarray:
         raise ChestlibError("the image is missing")
     if isinstance(source, str | Path):
         return images.read(Path(source))
-    if hasattr(source, "detach"):  # a tensor; NumPy has no bfloat16
-        source = source.detach().cpu()
-        source = source.float() if source.is_floating_point() else source
-    array = np.asarray(source)
+    array = as_array(source, "an image")
     if array.ndim == 2:
         array = array[None]
     if array.ndim != 3 or array.shape[0] != 1 or 0 in array.shape or array.dtype.kind not in "uifb":
@@ -77,6 +74,17 @@ def grey(source: Source) -> np.ndarray:
             f"give {_advice(low, high)}"
         )
     return np.clip(array.astype(np.float32), 0, 1)
+
+
+def as_array(given: Any, what: str) -> np.ndarray:
+    """Take an array, a tensor or lists of numbers as an array; `what` it is stands in the error for ragged lists."""
+    if hasattr(given, "detach"):  # a tensor; NumPy has no bfloat16
+        given = given.detach().cpu()
+        given = given.float() if given.is_floating_point() else given
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise ChestlibError(f"{what}: rows of different lengths are no array; give (H, W)") from None
 
 
 def size(source: Source) -> tuple[int, int] | None:
@@ -138,7 +146,8 @@ def drawn(source: Source, boxes: list[tuple[list[float], str, str, bool]], side:
     scale = small.shape[1] / image.shape[2]
     picture = Image.fromarray(small).convert("RGB")
     pen, font = ImageDraw.Draw(picture, "RGBA"), _font(all(text.isascii() for _, text, _, _ in boxes))
-    placed = [[round(v * scale) for v in box] for box, *_ in boxes]
+    # What lies far outside is no number that Pillow takes.
+    placed = [[round(min(max(v * scale, -side), 2 * side)) for v in box] for box, *_ in boxes]
     for corners, (_, _, colour, filled) in zip(placed, boxes, strict=True):
         pen.rectangle(corners, fill=f"{colour}28" if filled else None, outline=colour, width=1 if filled else 2)
     taken: list[tuple[float, float, float]] = []  # left, top and right end of each label

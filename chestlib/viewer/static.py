@@ -180,7 +180,7 @@ def fragment(
 
 def page(fragment: str, title: str) -> str:
     """Put a whole page around a fragment."""
-    return _PAGE.format(title=html.escape(title), body=fragment)
+    return _PAGE.format(title=_escaped(title), body=fragment)
 
 
 def boxes(state: dict[str, Any]) -> list[tuple[list[float], str, str, bool]]:
@@ -226,8 +226,13 @@ def _fallback(state: dict[str, Any], sources: Sequence[Source]) -> str:
     try:
         data = pictures.jpeg(pictures.drawn(sources[state["index"]], found, 448))
     except ChestlibError as error:
-        return f"<p>{html.escape(alt)} ({html.escape(str(error))})</p>"
-    return f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{_text(data)}">'
+        return f"<p>{_escaped(alt)} ({_escaped(str(error))})</p>"
+    return f'<img alt="{_escaped(alt)}" src="data:image/jpeg;base64,{_text(data)}">'
+
+
+def _escaped(text: str) -> str:
+    """Escape a text for HTML; what a file name has that is no character, as Linux allows, becomes a question mark."""
+    return html.escape(text.encode(errors="replace").decode())
 
 
 def _text(data: bytes) -> str:

@@ -60,9 +60,9 @@ def study(
         known = truth[i] if isinstance(truth[i], Record) else record
         entries.append(
             {
-                "name": names[i] or _name(item, known, i),
-                "patient": str(patients[i] or (known.patient if known else "")),
-                "truth": _truth(truth[i]),
+                "name": (name := _said(names[i]) or _name(item, known, i)),
+                "patient": _said(patients[i]) or (known.patient if known else ""),
+                "truth": _truth(truth[i], name),
                 "detections": None,
                 **_kept(known),
             }
@@ -80,6 +80,7 @@ def study(
     if len(known) > 1:
         raise ChestlibError("images, truth and detections are of different findings; show one data set at a time")
     findings = [{"name": name, "colour": c, "line": line} for name, (c, line) in looks(*known or [FINDINGS]).items()]
+    _require_findings(entries, len(findings))
     looks_of = {"findings": findings, "outcomes": OUTCOMES, "differences": DIFFERENCES}
     return sources, {"images": entries, **looks_of, "detectors": [name for name in detectors if name], "note": ""}
 
@@ -126,9 +127,9 @@ def _items(images: Any) -> list[Any]:
     if isinstance(images, str | Path | Record):
         return [images]
     shape = getattr(images, "shape", None)
-    if shape is not None:  # an array or a tensor: one image, or a stack of them
+    if shape:  # an array or a tensor: one image, or a stack of them
         return [images] if len(shape) == 2 or (len(shape) == 3 and shape[0] == 1) else list(images)
-    if not isinstance(images, Iterable):
+    if shape is not None or not isinstance(images, Iterable):
         raise ChestlibError(f"images are paths, arrays or records; got {type(images).__name__}")
     return list(images)
 
@@ -136,6 +137,8 @@ def _items(images: Any) -> list[Any]:
 def _aligned(what: str, values: Any, items: Sequence[Any], default: list[Any] | None = None) -> list[Any]:
     if values is None:
         return default or [None] * len(items)
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable) or getattr(values, "shape", None) == ():
+        raise ChestlibError(f"{what}: expected one for each of {len(items)} images, got {type(values).__name__}")
     values = list(values)
     if len(values) != len(items):
         raise ChestlibError(f"{what}: expected one for each of {len(items)} images, got {len(values)}")
@@ -148,13 +151,33 @@ def _name(item: Any, record: Record | None, i: int) -> str:
     return Path(item).name if isinstance(item, str | Path) else f"image {i + 1}"
 
 
-def _truth(truth: Any) -> Boxes | None:
+def _said(value: Any) -> str:
+    """Write a name or a patient, which may come from a table: a number, a path, or NaN where it is not known."""
+    return "" if value is None or value != value else str(value)
+
+
+def _truth(truth: Any, name: str) -> Boxes | None:
+    """Give the true boxes of an image; what has no area may be shown, what has no place may not."""
     if truth is None:
         return None
     if not isinstance(truth, Record):
-        boxes, labels = truth
-        truth = Record("truth", boxes, labels)
+        try:
+            boxes, labels = truth
+            truth = Record(f"truth of {name}", boxes, labels)
+        except (OverflowError, TypeError, ValueError):
+            kind = type(truth).__name__
+            raise ChestlibError(f"truth of {name}: expected a Record, or (boxes, finding ids); got {kind}") from None
+    placed = np.isfinite(truth.boxes).all(1) & (truth.boxes[:, 2:] >= truth.boxes[:, :2]).all(1)
+    if wrong := truth.boxes[~placed].tolist():
+        raise ChestlibError(f"truth of {name}: box {wrong[0]} is swapped or not finite; expected x2 > x1 and y2 > y1")
     return [[*_rounded(box), int(label)] for box, label in zip(truth.boxes, truth.labels, strict=True)]
+
+
+def _require_findings(entries: Sequence[Mapping[str, Any]], count: int) -> None:
+    """Refuse a true box of no finding; 0 would be drawn as the last one."""
+    for entry in entries:
+        if strange := [label for *_, label in entry["truth"] or () if not 1 <= label <= count]:
+            raise ChestlibError(f"truth of {entry['name']}: finding ids are 1..{count}; got {strange[0]}")
 
 
 def _detected(found: Detections | None) -> Boxes | None:

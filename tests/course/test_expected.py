@@ -66,6 +66,31 @@ def test_a_figure_nobody_recorded_is_an_error(lesson: Course) -> None:
         lesson.expect("AP50", 0.4)
 
 
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ([], "not a table of figures"),
+        ({"AP50": 0.4}, "not a table of figures"),
+        ({"AP50": AP50 | {"value": "0.4"}}, "AP50: the value is '0.4', no number"),
+        ({"AP50": AP50 | {"value": float("nan")}}, "AP50: the value is nan, no number"),
+        ({"AP50": AP50 | {"tolerance": [0.06]}}, "AP50: the tolerance is [0.06], no number"),
+        ({"AP50": AP50 | {"tolerance": True}}, "AP50: the tolerance is True, no number"),
+        ({"AP50": AP50 | {"instruction sets": 2}}, "AP50: the instruction sets are no list"),
+    ],
+)
+def test_a_damaged_record_is_one_line(lesson: Course, tmp_path: Path, figures: Any, told: str) -> None:
+    file = tmp_path / "notebooks" / "expected.json"
+    file.write_text(json.dumps(figures))
+    with pytest.raises(ChestlibError, match=re.escape(f"{file}: {told}; {expected.BACK}")):
+        lesson.expect("AP50", 0.4)
+
+
+def test_what_does_not_hold_is_told_though_the_record_lacks_its_seeds(lesson: Course, tmp_path: Path) -> None:
+    (tmp_path / "notebooks" / "expected.json").write_text('{"AP50": {"value": 0.4, "tolerance": 0.06}}')
+    with pytest.raises(AssertionError, match="not as recorded: AP50 is"):
+        lesson.expect("AP50", 0.1)
+
+
 def test_elsewhere_figures_are_told(lesson: Course, small: DataFolder, capsys: pytest.CaptureFixture) -> None:
     for elsewhere in (Course(small, small, QUICK), replace(lesson, profile=FULL)):
         elsewhere.expect("AP50", 0.1234)

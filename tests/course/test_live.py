@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import nbformat
@@ -9,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from typer.testing import CliRunner
 
-from chestlib import cli, course
+from chestlib import cli, course, files
 from chestlib.errors import ChestlibError
 
 TOP = Path(__file__).parents[2]
@@ -117,6 +119,16 @@ def test_the_chapters_themselves_are_never_touched(project: Path, out: str) -> N
     assert (project / "notebooks" / "01_a.ipynb").read_bytes() == before
 
 
+def test_links_to_chapters_are_not_touched_either(project: Path) -> None:
+    (project / "notebooks").rename(project / "elsewhere")
+    (project / "notebooks").mkdir()
+    for name in ("01_a.ipynb", "02_b.ipynb"):
+        (project / "notebooks" / name).symlink_to(project / "elsewhere" / name)
+    for out in ("notebooks", "elsewhere"):
+        assert run(out, "--replace") == (2, f"{out}: the chapters themselves lie there; name another folder")
+    assert (project / "notebooks" / "01_a.ipynb").is_symlink()
+
+
 def test_what_cannot_be_read_or_written_is_one_line(project: Path) -> None:
     (project / "file").touch()
     status, said = run("file")
@@ -128,6 +140,37 @@ def test_what_cannot_be_read_or_written_is_one_line(project: Path) -> None:
     for file in (project / "notebooks").iterdir():
         file.unlink()
     assert run()[1].endswith("no notebooks here; run this in the project's folder")
+
+
+def test_all_notebooks_are_written_or_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder in the place of the second one, and a disk that is full when the second is written."""
+    (project / "live" / "02_b.ipynb").mkdir(parents=True)
+    mine = project / "live" / "01_a.ipynb"
+    mine.write_text("my notes")
+    told = f"{Path('live/02_b.ipynb')}: is a folder; remove it, or name another place"
+    assert run("live", "--replace") == (2, told) and mine.read_text() == "my notes"
+
+    def full(path: Path, text: str) -> None:
+        if path.name == "02_b.ipynb":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        files.write_atomically(path, text)
+
+    (project / "live" / "02_b.ipynb").rmdir()
+    monkeypatch.setattr(course.live, "write_atomically", full)
+    for typed in (["live", "--replace"], ["a/b"]):
+        told = f"{Path(typed[0])}: cannot be written (No space left on device); choose another folder"
+        assert run(*typed) == (2, told)
+    assert [path.name for path in (project / "live").iterdir()] == ["01_a.ipynb"] and mine.read_text() == "my notes"
+    assert not (project / "a").exists()
+
+
+def test_a_picture_that_a_task_shows_stays(project: Path) -> None:
+    task = new_markdown_cell("## Exercises\n\n![drawn](attachment:a.png)", attachments={"a.png": {"image/png": "AA=="}})
+    prose = new_markdown_cell("## B\n\n![drawn](attachment:a.png)", attachments={"a.png": {"image/png": "AA=="}})
+    nbformat.write(new_notebook(cells=[task, prose]), project / "notebooks" / "01_a.ipynb")
+    assert run()[0] == 0
+    kept, bare = nbformat.read(project / "live" / "01_a.ipynb", 4).cells
+    assert kept.attachments == task.attachments and "attachments" not in bare
 
 
 def test_the_course_s_own_chapters_keep_their_code(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import runpy
@@ -187,6 +188,12 @@ def _flip(file: Path) -> None:
     file.write_bytes(data)
 
 
+def _as_bzip2(data: bytes) -> bytes:
+    """One bit: the directory's first entry says that it is packed by bzip2."""
+    place = data.index(b"PK\x01\x02") + 10
+    return data[:place] + b"\x0c" + data[place + 1 :]
+
+
 DAMAGED: dict[str, Callable[[Path], object]] = {
     "empty": lambda file: file.write_bytes(b""),
     "half": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
@@ -196,6 +203,8 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "a file too many": lambda file: _change(file, "../../evil.py", b"import os"),
     "no JSON": lambda file: _change(file, "detector/test.json", b"{"),
     "no table": lambda file: _change(file, "recorded.json", b"[]"),
+    "no place": lambda file: _change(file, "detector/settings.json", b'{"kind": "detector"}'),
+    "another packing": lambda file: file.write_bytes(_as_bzip2(file.read_bytes())),
     "no weights": lambda file: _change(file, f"detector/{recorded.WEIGHTS}", b"\x08" * 64),
     "a bomb": lambda file: _change(file, "detector/metrics.csv", b"0" * (recorded.MOST + 1)),
 }
@@ -210,6 +219,55 @@ def test_a_damaged_archive_is_told_and_left_alone(lesson: Course, how: str, caps
     out = capsys.readouterr().out
     assert out.startswith(f"{file}: damaged (") and out.endswith(f"; {recorded.REMEDY}\n") and out.count("\n") == 1
     assert not list(lesson.folder.glob("recorded-*"))
+
+
+def test_an_archive_that_may_not_be_read_is_told(
+    lesson: Course, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = course.home() / "notebooks" / "recorded.zip"
+    monkeypatch.setattr(Path, "read_bytes", _fails(errno.EACCES, Path.read_bytes, lambda path: path == file))
+    with pytest.raises(Trained):
+        lesson.detector()
+    assert capsys.readouterr().out == f"{file}: cannot be read (Permission denied); {recorded.REMEDY}\n"
+
+
+def _fails(number: int, real: Callable[..., Any], when: Callable[..., bool]) -> Callable[..., Any]:
+    """The real function, but for an error of the system on some of its calls."""
+
+    def call(path: Path, *given: Any) -> Any:
+        if when(path):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *given)
+
+    return call
+
+
+def test_a_disk_that_is_full_half_way_is_one_line_and_nothing_is_left(
+    lesson: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    fails = _fails(errno.ENOSPC, recorded.write_atomically, lambda path: path.name == "test.json")
+    monkeypatch.setattr(recorded, "write_atomically", fails)
+    with pytest.raises(ChestlibError, match="No space left on device; free space, or set CHESTLIB_HOME") as error:
+        lesson.detector()  # and no training is begun, which would need more
+    assert "\n" not in str(error.value) and not list(lesson.folder.glob("*recorded*/**/*"))
+
+
+def test_what_was_taken_from_an_unpacked_run_comes_back(lesson: Course) -> None:
+    run = lesson.detector()
+    (run.path / "predictions.json").unlink()
+    assert lesson.detector().read("predictions")
+
+
+@pytest.mark.parametrize(("said", "trains"), [("true", True), (" YES ", True), ("False", False), ("off", False)])
+def test_yes_and_no_may_be_said_in_words(said: str, trains: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(recorded.TRAIN, said)
+    assert recorded.wanted() is not trains
+
+
+def test_what_is_neither_yes_nor_no_trains_nothing(lesson: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(recorded.TRAIN, "2 epochs")
+    with pytest.raises(ChestlibError, match="CHESTLIB_TRAIN=2 epochs: neither 1, to train, nor 0"):
+        lesson.classifier()
 
 
 def test_an_archive_of_something_else_is_told_and_left_alone(

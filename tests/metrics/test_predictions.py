@@ -286,6 +286,7 @@ def test_torchvision_s_object_by_image_id_is_read_and_refused_where_it_could_be_
             "c/x1.png: not a list of detections; expected",
         ),
         ({"x1.png": [{"Mass": [1e39, 2, 3, 4, 0.5]}]}, "is empty, swapped or not finite"),
+        ({"x1.png": [{"Mass": [-1e30, 2, 1e30, 4, 0.5]}]}, "c/x1.png: box [-1.0000000150474662e+30, 2.0, 1.00000001"),
     ],
 )
 def test_results_that_mean_nothing_or_two_things_are_refused(tmp_path, data, says):

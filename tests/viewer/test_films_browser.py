@@ -117,6 +117,8 @@ def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
             BROKEN.format("settings.heat_opacity"),
             "two.png",
         ),
+        ({"version": 1, "number": 99}, "The view is of no film, which is not among the films here.", "one.png"),
+        ({"version": 1, "film": "two.png", "number": "1"}, "", "two.png"),
     ],
 )
 def test_a_view_that_is_broken_or_not_for_here_is_one_line(

@@ -4,7 +4,9 @@ import base64
 import io
 import json
 import re
+import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from PIL import Image
 from chestlib.data import Extent, Record
 from chestlib.detections import Detections
 from chestlib.errors import ChestlibError
-from chestlib.viewer import BoxViewer, Embed, pictures, read_tags, static
+from chestlib.viewer import BoxViewer, Embed, films, pictures, read_tags, static
 
 HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "\"><b>'", "مرحبا", "x" * 300]
 
@@ -301,6 +303,10 @@ def test_films_know_their_size_in_mm_and_their_visit(tmp_path, monkeypatch):
         ({"spacing": [0.1, 0.1, 0.1]}, "spacing: expected one for each of 2 images, got 3"),
         ({"spacing": 0.1}, "spacing: expected one for each of 2 images, got 1"),
         ({"spacing": {"x": (1, 1)}}, "spacing: 'x' is none of the images shown (image 1, image 2"),
+        ({"spacing": np.float64(0.1)}, "spacing: expected one for each of 2 images, got 1"),
+        ({"spacing": {"image 1": "12"}}, "spacing of image 1: '12' is not two positive lengths"),
+        ({"spacing": {"image 2": np.eye(2)}}, "spacing of image 2: array([[1., 0.], [0., 1.]]) is not"),
+        ({"heat": [[[0.1, 0.2], [0.3]], None]}, "heat of image 1: rows of different lengths are no array"),
         ({"heat": {"x": ramp()}}, "heat: 'x' is none of the images shown"),
         ({"heat": [ramp() / 255]}, "heat: expected one for each of 2 images, got 1"),
         ({"heat": [np.zeros((3, 4, 5)), None]}, "heat of image 1: a map is (H, W) in [0, 1]; got float64"),
@@ -310,9 +316,62 @@ def test_films_know_their_size_in_mm_and_their_visit(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_lengths_and_heat_maps_that_cannot_be(options, told):
+    refused(options, told)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"truth": [([[1, 1, 9, 9]], [0]), None]}, "truth of image 1: finding ids are 1..10; got 0"),
+        ({"truth": [None, Record("b.png", [[1, 1, 9, 9]], [11])]}, "truth of b.png: finding ids are 1..10; got 11"),
+        ({"truth": [([[9, 9, 1, 1]], [3]), None]}, "truth of image 1: box [9.0, 9.0, 1.0, 1.0] is swapped"),
+        ({"truth": [None, Record("b.png", [[np.nan, 1, 9, 9]], [3])]}, "truth of b.png: box [nan, 1.0, 9.0, 9.0]"),
+        ({"truth": [np.ones((3, 4)), None]}, "truth of image 1: expected a Record, or (boxes, finding ids); got nd"),
+        ({"truth": [None, ([[1, 1, 9, 9]], ["Mass"])]}, "truth of image 2: expected a Record"),
+        ({"truth": 5}, "truth: expected one for each of 2 images, got int"),
+        ({"detections": {"a": 5}}, "detections['a']: expected one for each of 2 images, got int"),
+        ({"names": "ab"}, "names: expected one for each of 2 images, got str"),
+        ({"treshold": 0.3}, "treshold: no option of a viewer; known are index, threshold, "),
+    ],
+)
+def test_boxes_and_options_that_cannot_be(options, told):
+    """Finding 0 was drawn as the last one, a wrong word as nothing at all."""
+    refused(options, told)
+
+
+def refused(options, told):
     with pytest.raises(ChestlibError) as error:
         BoxViewer([ramp(), ramp()], **options)
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_single_number_is_no_image():
+    with pytest.raises(ChestlibError, match="images are paths, arrays or records; got float32"):
+        BoxViewer(np.float32(0.5))
+
+
+def test_names_and_patients_may_come_from_a_table(tmp_path):
+    """Numbers, paths, and NaN for what is not known, which is no patient; and names that are no UTF-8."""
+    viewer = BoxViewer(
+        [ramp()] * 3, names=[0, Path("a.png"), "b\udcff.png"], patients=[7, float("nan"), np.nan], index=2
+    )
+    said = [(image["name"], image["patient"]) for image in viewer._study["images"]]
+    assert said == [("0", "7"), ("a.png", ""), ("b\udcff.png", "")]
+    assert 'alt="b?.png: no boxes"' in viewer._repr_mimebundle_()[0]["text/html"]
+    assert "<title>b?.png</title>" in viewer.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("far", [1e9, 1e30])
+def test_a_box_that_reaches_far_outside_is_drawn_as_far_as_the_film(far):
+    seen = [pictures.drawn(ramp(), [([-x, 10, x, 40], "Mass", "#ff0000", True)], 96).tobytes() for x in (far, 500.0)]
+    assert seen[0] == seen[1]
+
+
+def test_ten_thousand_films_are_given_by_name_at_once():
+    names = [f"{i}.png" for i in range(10_000)]
+    start = time.process_time()
+    assert films.each("spacing", dict.fromkeys(names, 1), names) == [1] * 10_000
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize("shape", [(224, 224), (1, 7, 7), (640, 960), (65, 97), (21, 32)])
@@ -351,6 +410,7 @@ def test_tags_and_a_view_go_there_and_back(tmp_path):
     for text, told in {
         '{"version": 2, "tags": {}}': "tags of version 2; this chestlib reads version 1",
         '{"version": 1}': "no tags",
+        '[{"file": ["a.png"], "tags": ["seen"]}]': "no tags",
         '{"version": 1, "tags": {"a.png": [3]}}': "a.png: a tag is a short word, got 3",
         "{": "not readable as JSON",
     }.items():

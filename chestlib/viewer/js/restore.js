@@ -137,8 +137,8 @@ export class Restorer {
   /** Its film's place, by number where several have its name; -1: not here. @param {Partial<ViewData>} view */
   #place({ film, number }) {
     const { images } = this.viewer.study;
-    if (number !== undefined && images[number]?.name === film) return number;
-    return images.findIndex(({ name }) => name === film);
+    const at = images.findIndex(({ name }, i) => name === film && i === number);
+    return at < 0 ? images.findIndex(({ name }) => name === film) : at;
   }
 
   #set(/** @type {Partial<Traits>} */ wanted) {
