@@ -171,7 +171,7 @@ CANVAS: Group = {
         ("hits are drawn as false alarms", f"{JS}/items.js", 'partner >= 0 ? "hit"', 'partner < 0 ? "hit"'),
         ("false alarms and missed are exchanged", f"{JS}/items.js", '? "missed" : "alarm"', '? "alarm" : "missed"'),
         ("colours of match and finding are exchanged", f"{JS}/items.js", "byMatch && outcome ?", "!byMatch && outcome ?"),
-        ("the fallback picture's boxes are not scaled", PICTURES, "[round(v * scale) for v in box]", "[round(v) for v in box]"),
+        ("the fallback picture's boxes are not scaled", PICTURES, "max(v * scale, -side)", "max(v, -side)"),
     ],
 }  # fmt: skip
 
