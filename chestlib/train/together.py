@@ -108,6 +108,8 @@ def _record(row: dict[str, Any], names: tuple[str, ...]) -> Record:
     labels, looked = ([1 + names.index(name) for name in row[key] or ()] for key in ("findings", "looked_for"))
     annotated = None if row["looked_for"] is None else frozenset(looked)
     boxes = np.array(row["boxes"], np.float32)
+    if not isinstance(row["file"], str):
+        raise TypeError(f"file is {row['file']!r}")
     return Record(row["file"], boxes, np.array(labels, np.int64), names=names, annotated=annotated)
 
 
