@@ -62,7 +62,7 @@ class Record:
     >>> Record("36199.png").boxes.shape  # a normal image
     (0, 4)
     >>> Record("36204.png", [[10, 20, 60, 90]], [10])
-    Record('36204.png', 1 boxes, findings=['Pneumothorax'])
+    Record('36204.png', 1 box, findings=['Pneumothorax'])
     """
 
     file_name: str
@@ -104,7 +104,8 @@ class Record:
         return tuple(self.names[i - 1] for i in sorted(set(self.labels.tolist())) if i <= len(self.names))
 
     def __repr__(self) -> str:
-        return f"Record({self.file_name!r}, {len(self.labels)} boxes, findings={list(self.findings)})"
+        boxes = f"{len(self.labels)} box{'es' * (len(self.labels) != 1)}"
+        return f"Record({self.file_name!r}, {boxes}, findings={list(self.findings)})"
 
 
 Parts = dict[str, list[Record]]

@@ -241,6 +241,7 @@ LAPTOP = Profile(
     detector=DetectorSettings(
         image_size=384, epochs=12, batch_size=16, learning_rate=6e-4, trunk="resnet50",
         fpn_channels=128, head_units=512, regions=128, proposals=200, ema=0.995, validate_every=3, augment=0.3,
+        anchor_sizes=EIGHT,
     ),
     tune=TuneSettings(trials=24, epochs=8),
 )  # fmt: skip
