@@ -5,10 +5,10 @@
     chestlib train detector data/phantom-laptop --run runs/full --profile full          on a GPU
     python benchmarks/resnet50.py runs/laptop runs/full
 
-What is recorded was cut short, for the GPU was there for minutes: `laptop` with --set epochs=4 workers=4, `full` with
---set epochs=3 weights=none learning_rate=5e-4 ema=.995 workers=4 and five anchor sizes, one a level from stride 4.
-Each run says itself which device, how long, and which settings it had. Runs that were recorded before stay: of "full,
-four epochs", with the profile's eight anchor sizes, only the last line of the log is left.
+`laptop` was trained to its end on two cores, as above. `full` was cut short, for the GPU was there for minutes: --set
+epochs=3 weights=none learning_rate=5e-4 ema=.995 workers=4 and five anchor sizes, one a level from stride 4. Each run
+says itself which device, how long, and which settings it had. Runs that were recorded before stay: of "full, four
+epochs", with the profile's eight anchor sizes, only the last line of the log is left.
 """
 
 from __future__ import annotations
