@@ -28,7 +28,7 @@ FIGURES = Path(__file__).parents[1] / "figures"
 
 def told(run: Run) -> dict[str, Any]:
     """What is kept of a run."""
-    about, test = run.read("settings"), run.read("test")
+    about, test, curves = run.read("settings"), run.read("test"), run.metrics()
     scores = test["scores"]
     return {
         "data": f"{about['data']['name']} ({'synthetic' if about['data']['synthetic'] else 'real'})",
@@ -37,7 +37,7 @@ def told(run: Run) -> dict[str, Any]:
         "AP50": scores["coco"]["AP50"], "interval": scores["intervals"]["AP50"],
         "per_finding": {name: row["AP50"] for name, row in scores["coco"]["per_finding"].items()},
         "recall_at": scores["froc"]["recall_at"], "settings": about["settings"],
-        "curves": run.metrics().to_dict("list"),
+        "curves": curves.astype(object).where(curves.notna(), None).to_dict("list"),
     }  # fmt: skip
 
 
@@ -52,15 +52,16 @@ def main() -> None:
     figures.use_style()
     figure, axes = plt.subplots(1, 2, figsize=(8, 3))
     for marker, (name, row) in zip("osD^v", ((n, r) for n, r in kept.items() if "curves" in r), strict=False):
-        epochs = [epoch + 1 for epoch in row["curves"]["epoch"]]
         label = f"{name}: {row['settings']['image_size']} px, {row['device']}, {row['seconds'] / 60:.0f} min"
-        axes[0].plot(epochs, row["curves"]["train_loss"], marker=marker, label=label)
-        axes[1].plot(epochs, row["curves"]["val_AP50"], marker=marker)
+        for axis, curve in zip(axes, ("train_loss", "val_AP50"), strict=True):
+            points = zip(row["curves"]["epoch"], row["curves"][curve], strict=True)
+            known = [(epoch + 1, value) for epoch, value in points if value is not None]  # not all are validated
+            axis.plot(*zip(*known, strict=True), marker=marker, label=label)
     axes[0].set(title="Loss in training", xlabel="epoch")
     axes[1].set(title="AP50 on validation", xlabel="epoch", ylim=(0, None))
     for axis in axes:
         axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     figure.suptitle("ResNet-50 from random weights, drawn films (synthetic)", fontsize=10)
     figures.save(figure, FIGURES / "resnet50.png")
 
