@@ -116,5 +116,5 @@ def test_the_list_tells_every_setting_with_its_defaults() -> None:
     }
     assert "- `epochs`: 4; laptop: 8; full: 12" in lines and "- `dropout`: 0.1" in lines
     detector = listing("Settings", "detector")
-    assert "0.32,0.48; laptop: 0.03,0.07,0.14,0.27,0.5\n" in detector
+    assert ",0.32,0.48\n" in detector
     assert "- `weights`: chest; laptop: none; full: coco" in detector
