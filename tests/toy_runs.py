@@ -36,11 +36,17 @@ class Shown:
 @contextmanager
 def watched() -> Iterator[Shown]:
     """Note what data sets show meanwhile; what is learnt from is asked for with the seed of its augmentation."""
-    shown, own = Shown(), XrayDataset.__getitem__
+    shown, own, within = Shown(), XrayDataset.__getitem__, False
 
     def noted(self: XrayDataset, key: int | tuple[int, int]) -> tuple:
-        with patch.object(XrayDataset, "__getitem__", own):  # which calls itself
+        nonlocal within
+        if within:  # it calls itself
+            return own(self, key)
+        within = True
+        try:
             item = own(self, key)
+        finally:
+            within = False
         index, names = (key[0], shown.learnt) if isinstance(key, tuple) else (key, shown.validated)
         names.add(item[2])
         if not torch.equal(item[0], self.image(index)):

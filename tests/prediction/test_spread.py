@@ -62,6 +62,7 @@ def test_what_is_missing_for_a_cluster_is_told(
     ):
         with pytest.raises(ChestlibError, match=f"--dask {where}: {told}"):
             predict(films, model, tmp_path / "out", dask=where)
+    monkeypatch.setattr(spread, "PATIENCE", 2)  # this one answers, if not at once
     with LocalCluster(n_workers=0, processes=False, dashboard_address=None, silence_logs=50) as empty:
         address = empty.scheduler_address
         with pytest.raises(ChestlibError, match="has no workers; start some: dask worker"):

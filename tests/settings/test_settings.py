@@ -116,5 +116,5 @@ def test_the_list_tells_every_setting_with_its_defaults() -> None:
     }
     assert "- `epochs`: 4; laptop: 8; full: 12" in lines and "- `dropout`: 0.1" in lines
     detector = listing("Settings", "detector")
-    assert ",0.32,0.48\n" in detector
+    assert "- `anchor_sizes`: 0.027,0.04,0.06,0.09,0.14,0.21,0.32,0.48\n" in detector
     assert "- `weights`: chest; laptop: none; full: coco" in detector
