@@ -5,9 +5,9 @@ Run folders and films must lie under the same paths on every machine: names trav
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from asyncio import CancelledError
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +24,8 @@ from chestlib.prediction.model import Predictor
 
 if TYPE_CHECKING:
     from distributed import Client
+
+GONE = (OSError, asyncio.TimeoutError)  # one is the other's parent from Python 3.11 on
 
 PATIENCE = 30
 """Seconds in which a scheduler must answer, and a first worker join."""
@@ -59,7 +61,7 @@ def spread(model: Predictor, batches: Iterable[list[str]], where: str) -> Genera
                     yield _taken(*waiting.popleft())
             while waiting:
                 yield _taken(*waiting.popleft())
-    except (OSError, CancelledError) as error:
+    except (*GONE, asyncio.CancelledError) as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise ChestlibError(f"{where}: the Dask cluster is gone ({told}); the same command goes on") from None
 
@@ -116,13 +118,13 @@ def _cluster(where: str) -> Iterator[Client]:
     try:
         try:
             client = Client(own or where, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (*GONE, ValueError) as error:
             told = " ".join(str(error).split())
             raise ChestlibError(f"--dask {where}: no scheduler there ({told}); start one: dask scheduler") from None
         with client:
             try:
                 client.wait_for_workers(1, timeout=PATIENCE)
-            except TimeoutError:
+            except asyncio.TimeoutError:
                 raise ChestlibError(f"--dask {where}: has no workers; start some: dask worker {where}") from None
             yield client
     finally:
