@@ -24,7 +24,7 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 TOP = Path(__file__).parents[2]
-PARTS = ("chestlib", "tests", "pyproject.toml")
+PARTS = ("chestlib", "notebooks", "tests", "pyproject.toml")
 """What the tests of mutants need of the project."""
 PROCESSES = 2
 HANGS = 900
