@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from painted import CNN, RCNN, folder
+from torch.utils.data import DataLoader
 
 from chestlib import settings
 from chestlib.data import Record
@@ -216,6 +218,18 @@ def test_a_trial_that_lags_behind_is_ended(tmp_path: Path, monkeypatch: pytest.M
     assert states[0] == "COMPLETE" and states.count("PRUNED") >= 3 and found.best_trial.number == 0
     shown = [len(seen) for seen in epochs.values()]
     assert sum(shown) < 0.8 * len(shown) * max(shown), "an ended trial is not trained any further"
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec")
+def test_an_epoch_is_judged_at_the_best_threshold_above_the_floor() -> None:
+    """To find all four of the diseased, two of the four normal images would be called diseased, too."""
+    judged = Classifier(replace(SEARCHED, specificity_floor=0.75))
+    judged.model = torch.nn.Flatten(0)  # an image is one pixel here, and says its own logit
+    logits = torch.tensor([-3.0, -2, 0, 1, -1, 2, 3, 4])
+    batch = logits.view(-1, 1, 1, 1), torch.tensor([0.0] * 4 + [1.0] * 4), [*"abcdefgh"]
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    (told,) = trainer.validate(judged, DataLoader([batch], batch_size=None), verbose=False)
+    assert (told["val_recall"], told["val_specificity"]) == (0.75, 1)
 
 
 def test_the_threshold_keeps_the_floor_on_new_films() -> None:

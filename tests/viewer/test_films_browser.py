@@ -72,7 +72,7 @@ def test_a_link_brings_the_view_back(page: Page, tmp_path: Path) -> None:
     page.get_by_label("Least score").fill("0.55")
     page.get_by_label("Opacity of the heat map").fill("0.8")
     page.locator(".bv-stage").focus()
-    keys(page, "Home", "h", "o", "+", "+", "+", "Shift+ArrowLeft", "Shift+ArrowUp", "i", "m", "#")
+    keys(page, "Home", "h", "o", "+", "+", "+", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowUp", "i", "m", "#")
     page.get_by_role("button", name="Copy link").click()
     link = page.get_by_label("Link or line").input_value()
     keys(page, "Escape")
