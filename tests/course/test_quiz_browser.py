@@ -178,7 +178,8 @@ def test_a_page_without_a_sound_memory_begins_anew(page: Page, tmp_path: Path, k
     else:
         page.add_init_script(f"localStorage.setItem({key!r}, {kept!r})")
     show(page, tmp_path, example())
-    assert tally(page) == "0 of 4 answered"
+    assert (verdicts(page), tally(page)) == ([""] * 4, "0 of 4 answered")
+    assert not page.get_by_role("button", name="Start again").is_visible()
     page.get_by_role("button", name="calls all ill").click()
     assert tally(page) == "1 of 4 answered"
 
